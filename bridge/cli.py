@@ -1,0 +1,68 @@
+"""The command line: what all commands share, and the list of them.
+
+Exit codes: 0 done; 1 failed, or nobody reads the output any more; 2 wrong usage; 130 interrupted.
+"""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from bridge import __version__
+
+__all__ = ["app", "main"]
+
+PROGRAM = "mls-bridge"
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+
+# Tracebacks stay Python's own: typer's decorated ones can show local variables, and those may be secrets.
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+# Each command is added here, in the order of the help text, as in
+#   app.command("name")(bridge.commands.name.run)
+
+
+def main() -> None:
+    """Run the program on the process's arguments and exit with its code."""
+    try:
+        try:
+            app(prog_name=PROGRAM)
+        finally:
+            # What is still buffered must meet a closed pipe here, not after the last place that could handle it.
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # The interpreter flushes once more as it ends; give it somewhere to flush to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_FAILED)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes an option's value by position
+    if wanted:
+        typer.echo(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.")
+def _options(
+    *,
+    version: Annotated[  # its callback does the work
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """MLS (RFC 9420) end-to-end encryption for chat rooms that already exist.
+
+    A Matrix room or an XMPP group chat, on an unmodified server, carries the messages; one encrypted group can span
+    both, and the bridge between them cannot read it.
+    """
+
+
+if __name__ == "__main__":
+    main()

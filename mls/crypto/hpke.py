@@ -1,0 +1,118 @@
+"""HPKE in base mode (RFC 9180): `SealBase`, `OpenBase`, and the export that external Commits need.
+
+Sealing and opening go to `cryptography` where it has the suite and where the ephemeral key may be any. Our own
+code does the rest: X448, an ephemeral drawn from the caller's randomness (repeatable runs), and export.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hpke as native
+
+from mls.crypto.random import Random, system_random
+
+if TYPE_CHECKING:
+    from mls.crypto.aead import Aead
+    from mls.crypto.kdf import Kdf
+    from mls.crypto.kem import HPKEPrivateKey, Kem
+
+__all__ = ["Hpke"]
+
+_NATIVE_KEMS = {
+    0x0010: native.KEM.P256,
+    0x0011: native.KEM.P384,
+    0x0012: native.KEM.P521,
+    0x0020: native.KEM.X25519,
+}
+_NATIVE_KDFS = {1: native.KDF.HKDF_SHA256, 2: native.KDF.HKDF_SHA384, 3: native.KDF.HKDF_SHA512}
+_NATIVE_AEADS = {1: native.AEAD.AES_128_GCM, 2: native.AEAD.AES_256_GCM, 3: native.AEAD.CHACHA20_POLY1305}
+
+_MODE_BASE = b"\x00"
+
+
+class Hpke:
+    """One HPKE suite: a KEM, a KDF and an AEAD."""
+
+    __slots__ = ("_empty_psk_id_hash", "_native", "_suite_id", "aead", "kdf", "kem")
+
+    def __init__(self, kem: Kem, kdf: Kdf, kdf_id: int, aead: Aead) -> None:
+        self.kem = kem
+        self.kdf = kdf
+        self.aead = aead
+        self._suite_id = b"HPKE" + b"".join(number.to_bytes(2, "big") for number in (kem.id, kdf_id, aead.id))
+        self._empty_psk_id_hash = self._labeled_extract(b"", b"psk_id_hash", b"")
+        native_kem = _NATIVE_KEMS.get(kem.id)
+        self._native = native_kem and native.Suite(native_kem, _NATIVE_KDFS[kdf_id], _NATIVE_AEADS[aead.id])
+
+    def generate_key_pair(self, random: Random) -> HPKEPrivateKey:
+        """Return a fresh key pair, derived from `Nsk` random bytes."""
+        return self.kem.derive_key_pair(random(self.kem.Nsk))
+
+    def seal_base(self, public_key: bytes, info: bytes, plaintext: bytes, random: Random) -> tuple[bytes, bytes]:
+        """`SealBase` with an empty AAD: `(kem_output, ciphertext)`. Raises `ValueError` for a bad public key."""
+        if self._native and random is system_random:
+            sealed = self._native.encrypt(plaintext, self.kem.parse_public(public_key), info=info)
+            return sealed[: self.kem.Npk], sealed[self.kem.Npk :]
+        enc, shared_secret = self._encapsulate(public_key, random)
+        key, nonce = self._key_and_nonce(shared_secret, info)
+        return enc, self.aead.seal(key, nonce, plaintext, b"")
+
+    def open_base(self, private: HPKEPrivateKey, enc: bytes, info: bytes, ciphertext: bytes) -> bytes | None:
+        """`OpenBase` with an empty AAD: the plaintext, or `None` if this is not a ciphertext for `private`."""
+        if self._native:
+            if len(enc) != self.kem.Npk:
+                return None
+            try:
+                return self._native.decrypt(enc + ciphertext, private.key, info=info)
+            except InvalidTag:
+                return None
+        try:
+            shared_secret = self._decapsulate(private, enc)
+        except ValueError:
+            return None
+        key, nonce = self._key_and_nonce(shared_secret, info)
+        return self.aead.open(key, nonce, ciphertext, b"")
+
+    def export_to(self, public_key: bytes, label: bytes, length: int, random: Random) -> tuple[bytes, bytes]:
+        """`SetupBaseS(public_key, "")`, then export: `(kem_output, secret)`. Raises `ValueError` for a bad key."""
+        enc, shared_secret = self._encapsulate(public_key, random)
+        return enc, self._export(shared_secret, label, length)
+
+    def export_from(self, private: HPKEPrivateKey, enc: bytes, label: bytes, length: int) -> bytes:
+        """`SetupBaseR(enc, private, "")`, then export. Raises `ValueError` for a bad `enc`."""
+        return self._export(self._decapsulate(private, enc), label, length)
+
+    def _encapsulate(self, public_key: bytes, random: Random) -> tuple[bytes, bytes]:
+        recipient = self.kem.parse_public(public_key)
+        ephemeral = self.generate_key_pair(random)
+        enc = ephemeral.public_key
+        dh = self.kem.exchange(ephemeral.key, recipient)
+        ephemeral.secret.wipe()
+        return enc, self.kem.shared_secret(dh, enc, public_key)
+
+    def _decapsulate(self, private: HPKEPrivateKey, enc: bytes) -> bytes:
+        dh = self.kem.exchange(private.key, self.kem.parse_public(enc))
+        return self.kem.shared_secret(dh, enc, private.public_key)
+
+    def _schedule(self, shared_secret: bytes, info: bytes) -> tuple[bytes, bytes]:
+        """`KeySchedule` in base mode, up to its secret and context (RFC 9180, section 5.1)."""
+        context = _MODE_BASE + self._empty_psk_id_hash + self._labeled_extract(b"", b"info_hash", info)
+        return self._labeled_extract(shared_secret, b"secret", b""), context
+
+    def _key_and_nonce(self, shared_secret: bytes, info: bytes) -> tuple[bytes, bytes]:
+        secret, context = self._schedule(shared_secret, info)
+        key = self._labeled_expand(secret, b"key", context, self.aead.Nk)
+        return key, self._labeled_expand(secret, b"base_nonce", context, self.aead.Nn)
+
+    def _export(self, shared_secret: bytes, label: bytes, length: int) -> bytes:
+        secret, context = self._schedule(shared_secret, b"")
+        exporter_secret = self._labeled_expand(secret, b"exp", context, self.kdf.Nh)
+        return self._labeled_expand(exporter_secret, b"sec", label, length)
+
+    def _labeled_extract(self, salt: bytes, label: bytes, ikm: bytes) -> bytes:
+        return self.kdf.extract(salt, b"HPKE-v1" + self._suite_id + label + ikm)
+
+    def _labeled_expand(self, prk: bytes, label: bytes, info: bytes, length: int) -> bytes:
+        return self.kdf.expand(prk, length.to_bytes(2, "big") + b"HPKE-v1" + self._suite_id + label + info, length)

@@ -1,0 +1,198 @@
+"""The Diffie-Hellman KEMs of RFC 9180, section 4.1, with what `cryptography`'s HPKE does not offer.
+
+`cryptography` seals and opens for most suites; it cannot derive a key pair from a seed, take a given ephemeral
+key, export a secret, or do any of it for X448. Those four are here and in `mls.crypto.hpke`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, TypeAlias
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, x448, x25519
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from mls.crypto.secret import Secret
+from mls.errors import InternalError
+
+if TYPE_CHECKING:
+    from mls.crypto.kdf import Kdf
+
+__all__ = ["HPKEPrivateKey", "Kem", "NistKem", "PrivateKey", "PublicKey", "X448Kem", "X25519Kem"]
+
+PrivateKey: TypeAlias = x25519.X25519PrivateKey | x448.X448PrivateKey | ec.EllipticCurvePrivateKey
+PublicKey: TypeAlias = x25519.X25519PublicKey | x448.X448PublicKey | ec.EllipticCurvePublicKey
+
+
+class Kem(ABC):
+    """One DHKEM. Sizes are in bytes: `Nsk` of a private key, `Npk` of a public key and of an encapsulation."""
+
+    __slots__ = ("Npk", "Nsk", "id", "kdf", "suite_id")
+
+    def __init__(self, number: int, kdf: Kdf, private_size: int, public_size: int) -> None:
+        self.id = number
+        self.kdf = kdf
+        self.Nsk = private_size
+        self.Npk = public_size
+        self.suite_id = b"KEM" + number.to_bytes(2, "big")
+
+    @abstractmethod
+    def parse_private(self, data: bytes | bytearray) -> PrivateKey:
+        """Return the key object of a serialized private key. Raises `ValueError`."""
+
+    @abstractmethod
+    def parse_public(self, data: bytes) -> PublicKey:
+        """Return the key object of a serialized public key. Raises `ValueError` for what is not one."""
+
+    @abstractmethod
+    def public_bytes(self, key: PrivateKey) -> bytes:
+        """Return the serialized public key of a private key."""
+
+    @abstractmethod
+    def exchange(self, private: PrivateKey, public: PublicKey) -> bytes:
+        """Diffie-Hellman. Raises `ValueError` where the result is the neutral element."""
+
+    @abstractmethod
+    def derive_private(self, ikm: bytes | bytearray) -> bytes:
+        """`DeriveKeyPair`, its private half: `Nsk` bytes (RFC 9180, section 7.1.3)."""
+
+    def derive_key_pair(self, ikm: bytes | bytearray) -> HPKEPrivateKey:
+        """`DeriveKeyPair` (RFC 9180, section 7.1.3)."""
+        return HPKEPrivateKey(self, self.derive_private(ikm))
+
+    def labeled_extract(self, label: bytes, ikm: bytes | bytearray) -> bytes:
+        """`LabeledExtract` with an empty salt, under this KEM's id (RFC 9180, section 4)."""
+        return self.kdf.extract(b"", b"HPKE-v1" + self.suite_id + label + ikm)
+
+    def labeled_expand(self, prk: bytes, label: bytes, info: bytes, length: int) -> bytes:
+        """`LabeledExpand` under this KEM's id (RFC 9180, section 4)."""
+        return self.kdf.expand(prk, length.to_bytes(2, "big") + b"HPKE-v1" + self.suite_id + label + info, length)
+
+    def shared_secret(self, dh: bytes, enc: bytes, recipient: bytes) -> bytes:
+        """`ExtractAndExpand`: what an encapsulation and its decapsulation agree on, `Nh` bytes."""
+        prk = self.labeled_extract(b"eae_prk", dh)
+        return self.labeled_expand(prk, b"shared_secret", enc + recipient, self.kdf.Nh)
+
+
+class HPKEPrivateKey:
+    """A KEM's private key: serialized, and parsed when it is first used (parsing multiplies a point)."""
+
+    __slots__ = ("_key", "_public", "kem", "secret")
+
+    def __init__(self, kem: Kem, secret: bytes | bytearray) -> None:
+        self.kem = kem
+        self.secret = Secret(secret)
+        self._key: PrivateKey | None = None
+        self._public: bytes | None = None
+
+    @property
+    def key(self) -> PrivateKey:
+        """The key object. Raises `ValueError` where the bytes are no private key of the KEM."""
+        if self._key is None:
+            self._key = self.kem.parse_private(self.secret.value)
+        return self._key
+
+    @property
+    def public_key(self) -> bytes:
+        """The serialized public key, `Npk` bytes."""
+        if self._public is None:
+            self._public = self.kem.public_bytes(self.key)
+        return self._public
+
+    def __repr__(self) -> str:
+        return f"<HPKEPrivateKey, KEM 0x{self.kem.id:04x}>"
+
+
+class X25519Kem(Kem):
+    """DHKEM(X25519, HKDF-SHA256)."""
+
+    __slots__ = ()
+
+    def parse_private(self, data: bytes | bytearray) -> x25519.X25519PrivateKey:
+        return x25519.X25519PrivateKey.from_private_bytes(data)
+
+    def parse_public(self, data: bytes) -> x25519.X25519PublicKey:
+        return x25519.X25519PublicKey.from_public_bytes(data)
+
+    def public_bytes(self, key: PrivateKey) -> bytes:
+        return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+    def exchange(self, private: PrivateKey, public: PublicKey) -> bytes:
+        match private, public:
+            case x25519.X25519PrivateKey(), x25519.X25519PublicKey():
+                return private.exchange(public)
+        raise InternalError(_MIXED)
+
+    def derive_private(self, ikm: bytes | bytearray) -> bytes:
+        return self.labeled_expand(self.labeled_extract(b"dkp_prk", ikm), b"sk", b"", self.Nsk)
+
+
+class X448Kem(Kem):
+    """DHKEM(X448, HKDF-SHA512)."""
+
+    __slots__ = ()
+
+    def parse_private(self, data: bytes | bytearray) -> x448.X448PrivateKey:
+        return x448.X448PrivateKey.from_private_bytes(data)
+
+    def parse_public(self, data: bytes) -> x448.X448PublicKey:
+        return x448.X448PublicKey.from_public_bytes(data)
+
+    def public_bytes(self, key: PrivateKey) -> bytes:
+        return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+    def exchange(self, private: PrivateKey, public: PublicKey) -> bytes:
+        match private, public:
+            case x448.X448PrivateKey(), x448.X448PublicKey():
+                return private.exchange(public)
+        raise InternalError(_MIXED)
+
+    def derive_private(self, ikm: bytes | bytearray) -> bytes:
+        return self.labeled_expand(self.labeled_extract(b"dkp_prk", ikm), b"sk", b"", self.Nsk)
+
+
+class NistKem(Kem):
+    """DHKEM over a NIST curve. Public keys are uncompressed points, private keys big-endian integers."""
+
+    __slots__ = ("bitmask", "curve")
+
+    def __init__(self, number: int, kdf: Kdf, curve: ec.EllipticCurve, bitmask: int) -> None:
+        size = -(-curve.key_size // 8)
+        super().__init__(number, kdf, size, 2 * size + 1)
+        self.curve = curve
+        self.bitmask = bitmask
+
+    def parse_private(self, data: bytes | bytearray) -> ec.EllipticCurvePrivateKey:
+        return ec.derive_private_key(int.from_bytes(data, "big"), self.curve)
+
+    def parse_public(self, data: bytes) -> ec.EllipticCurvePublicKey:
+        if len(data) != self.Npk:  # the parser would take a compressed point too
+            msg = "not an uncompressed point"
+            raise ValueError(msg)
+        try:
+            return ec.EllipticCurvePublicKey.from_encoded_point(self.curve, data)
+        except UnsupportedAlgorithm as error:
+            raise ValueError(str(error)) from error
+
+    def public_bytes(self, key: PrivateKey) -> bytes:
+        return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+    def exchange(self, private: PrivateKey, public: PublicKey) -> bytes:
+        match private, public:
+            case ec.EllipticCurvePrivateKey(), ec.EllipticCurvePublicKey():
+                return private.exchange(ec.ECDH(), public)
+        raise InternalError(_MIXED)
+
+    def derive_private(self, ikm: bytes | bytearray) -> bytes:
+        prk = self.labeled_extract(b"dkp_prk", ikm)
+        for counter in range(256):
+            candidate = bytearray(self.labeled_expand(prk, b"candidate", bytes([counter]), self.Nsk))
+            candidate[0] &= self.bitmask
+            if 0 < int.from_bytes(candidate, "big") < self.curve.group_order:
+                return bytes(candidate)
+        msg = "no private key in 256 candidates"  # one seed in 2**8192 for P-256
+        raise InternalError(msg)
+
+
+_MIXED = "keys of two different KEMs were mixed"
