@@ -28,6 +28,7 @@ __all__ = [
     "DecodeError",
     "ExhaustedError",
     "InternalError",
+    "MalformedError",
     "MissingError",
     "MlsError",
     "RuleError",
@@ -48,9 +49,10 @@ class RuleError(MlsError):
     `rule` is the `mls.rules.Rule`; its `name` and `section` are part of the message.
     """
 
-    def __init__(self, rule: Rule, detail: str = "") -> None:
+    def __init__(self, rule: Rule, detail: str = "", **facts: int) -> None:
         self.rule = rule
         self.detail = detail
+        self.facts = facts
         super().__init__(f"{rule.text} ({rule.reference}, {rule.name})" + (f": {detail}" if detail else ""))
 
 
@@ -66,8 +68,8 @@ class DecodeError(MlsError):
 class MalformedError(RuleError, DecodeError):
     """The bytes break one of the RFC's rules on encodings, so they are malformed."""
 
-    def __init__(self, rule: Rule, detail: str = "") -> None:
-        RuleError.__init__(self, rule, detail)
+    def __init__(self, rule: Rule, detail: str = "", **facts: int) -> None:
+        RuleError.__init__(self, rule, detail, **facts)
         self.what = str(self)
         self.offset = None
 
@@ -87,13 +89,13 @@ class WrongGroupError(RuleError):
 class WrongEpochError(RuleError):
     """The message belongs to an epoch that the state does not hold: past its limits, or not reached yet.
 
-    `have` and `got` are epoch numbers, or `None` when the rule is not about two numbers.
+    `have` and `got` are epoch numbers.
     """
 
-    def __init__(self, rule: Rule, detail: str = "", *, have: int | None = None, got: int | None = None) -> None:
+    def __init__(self, rule: Rule, detail: str = "", *, have: int, got: int) -> None:
         self.have = have
         self.got = got
-        super().__init__(rule, detail or (f"have epoch {have}, got {got}" if have is not None else ""))
+        super().__init__(rule, detail or f"have epoch {have}, got {got}", have=have, got=got)
 
 
 class MissingError(RuleError):

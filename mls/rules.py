@@ -49,9 +49,9 @@ class Rule:
         if not holds:
             self.fail(detail)
 
-    def fail(self, detail: str = "") -> NoReturn:
-        """Raise this rule's error."""
-        raise self.error(self, detail)
+    def fail(self, detail: str = "", **facts: int) -> NoReturn:
+        """Raise this rule's error. `facts` are what its class takes besides."""
+        raise self.error(self, detail, **facts)
 
     def __repr__(self) -> str:
         return f"<Rule {self.name}, section {self.section}>"
@@ -151,13 +151,14 @@ REINIT_KEEPS_MEMBERS = Rule("12.4.3.1", "all members of the old group are member
 # 12.1: proposals
 
 PROPOSAL_EPOCH_IS_CURRENT = Rule("12.1", "a proposal is from the current epoch", WrongEpochError)
-UPDATE_IS_FROM_A_MEMBER = Rule("12.1.2", "an Update is sent by the member whose leaf it replaces")
 REMOVED_LEAF_IS_A_MEMBER = Rule("12.1.3", "a Remove names a leaf that is not blank")
 PSK_USAGE_FITS = Rule("12.1.4", "a PreSharedKey proposal has usage reinit or branch only in those operations")
 REINIT_VERSION_IS_NOT_LOWER = Rule("12.1.5", "a ReInit's version is not less than the group's")
 GROUP_EXTENSIONS_ARE_SUPPORTED_BY_ALL = Rule("12.1.7", "all members support what the new extensions require")
 EXTERNAL_PROPOSAL_TYPE_IS_ALLOWED = Rule("12.1.8", "an external sender may propose this type", MalformedError)
 EXTERNAL_PROPOSAL_IS_PUBLIC = Rule("12.1.8", "a message from outside the group is a PublicMessage")
+
+PROPOSALS_ARE_WITHIN_THE_LIMIT = Rule("12.1", "no more proposals wait for a Commit than the limit", ExhaustedError)
 
 # 12.2: proposal lists
 
@@ -179,6 +180,7 @@ RESYNC_REPLACES_OWN_LEAF = Rule("12.2", "an external Commit removes only an earl
 
 # 12.4: commits
 
+GROUP_IS_OPEN = Rule("12.4.2", "a group that was closed by a ReInit takes no more proposals and Commits")
 PROPOSAL_IS_KNOWN = Rule("12.4", "a proposal that a Commit refers to was received in this epoch", MissingError)
 PATH_IS_PRESENT_WHEN_REQUIRED = Rule("12.4", "a Commit has a path where its proposals require one")
 COMMIT_EPOCH_IS_CURRENT = Rule("12.4.2", "a Commit is from the current epoch", WrongEpochError)

@@ -141,7 +141,7 @@ def struct(*, tag: int | None = None, retain: bool = False) -> typing.Callable[[
 
     def decorate(cls: type[StructType]) -> type[StructType]:
         hints = get_type_hints(cls, include_extras=True)
-        names = [name for name in cls.__dict__.get("__annotations__", {}) if not name.startswith("wire_")]
+        names = list(cls.__dict__.get("__annotations__", {}))
         fields = tuple(
             Field(name, wire_type(hints[name]), any(isinstance(mark, Hidden) for mark in _marks(hints[name])))
             for name in names

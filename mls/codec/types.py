@@ -324,8 +324,8 @@ class Nested(WireType):
 class Tagged:
     """Marks a union of structs as a `select`: a tag of the type `enum`, then the struct that has that tag.
 
-    The structs are declared with `@struct(tag=...)`. `cases` maps further tags to types that have none of
-    their own. `size` is the tag's, in bytes. `unknown` is a struct that takes every other tag: its first field
+    The structs are declared with `@struct(tag=...)`, unless `cases` maps the tags to types itself. `size` is the
+    tag's, in bytes. `unknown` is a struct that takes every other tag: its first field
     holds the tag, the rest is the body. Without it, an unknown tag is malformed.
     """
 
@@ -480,9 +480,9 @@ def _without_none(annotation: Any) -> Any:
 
 
 def _union(base: Any, mark: Tagged) -> UnionType:
-    named = dict(mark.cases or {})
-    for struct in get_args(base):
-        if struct is not mark.unknown and getattr(struct, "wire_tag", None) is not None:
-            named.setdefault(struct.wire_tag, struct)
+    if mark.cases is not None:
+        named = mark.cases
+    else:
+        named = {struct.wire_tag: struct for struct in get_args(base) if struct is not mark.unknown}
     cases = tuple((int(tag), wire_type(case)) for tag, case in named.items())
     return UnionType(mark.enum.__name__, mark.size, cases, mark.unknown)

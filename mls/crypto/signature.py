@@ -48,6 +48,15 @@ class SignatureScheme(ABC):
     def public_bytes(self, key: PublicKey) -> bytes:
         """Return a public key as on the wire. Raises `ValueError` for a key of another scheme."""
 
+    def public_bytes_or_none(self, key: object) -> bytes | None:
+        """Return any public key as on the wire, `None` for one of another scheme: for keys out of certificates."""
+        if not isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey | ec.EllipticCurvePublicKey):
+            return None
+        try:
+            return self.public_bytes(key)
+        except ValueError:
+            return None
+
     @abstractmethod
     def sign(self, key: PrivateKey, data: bytes) -> bytes:
         """Return the signature."""

@@ -50,7 +50,7 @@ class PrivateTree:
         keys: dict[NodeIndex, HPKEPrivateKey] = {}
         spent: list[Secret] = []
         for index, key in self._keys.items():
-            node = tree.node(index) if index < 2 * tree.leaf_count else None
+            node = tree.node(index) if index < 2 * tree.leaf_count - 1 else None
             if index not in new and node is not None and node.encryption_key == key.public_key:
                 keys[index] = key
             else:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from mls import rules
 from mls.codec import encode_opaque
 from mls.tree import math
+from mls.tree.census import Census, Counts, count, uncount
 from mls.tree.math import LeafIndex, NodeIndex
 from mls.wire.leaf_node import LeafNode
 from mls.wire.tree import AnyNode, ParentNode, RatchetTreeExtension
@@ -30,15 +31,26 @@ EMPTY: frozenset[int] = frozenset()
 class RatchetTree:
     """An immutable ratchet tree. Its size is a power of two; blank nodes are `None`."""
 
-    __slots__ = ("_hashes", "_nodes", "encryption_keys", "leaf_count", "member_count", "signature_keys", "suite")
+    __slots__ = (
+        "_census",
+        "_counts",
+        "_hashes",
+        "_nodes",
+        "encryption_keys",
+        "leaf_count",
+        "member_count",
+        "signature_keys",
+        "suite",
+    )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts that a working copy is made of
         self,
         suite: CipherSuite,
         nodes: list[AnyNode | None],
         hashes: list[bytes | None],
         encryption_keys: dict[bytes, NodeIndex],
         signature_keys: dict[bytes, LeafIndex],
+        counts: Counts,
     ) -> None:
         """Take ownership of what is given: for `TreeEdit`; see `from_extension` and `single`."""
         self.suite = suite
@@ -48,12 +60,16 @@ class RatchetTree:
         self.encryption_keys = encryption_keys
         self.signature_keys = signature_keys
         self.member_count = len(signature_keys)
+        self._counts = counts
+        self._census: Census | None = None
 
     @classmethod
     def single(cls, suite: CipherSuite, leaf: LeafNode) -> RatchetTree:
         """Return the tree of a new group: its creator's leaf alone."""
         keys = {leaf.encryption_key: NodeIndex(0)}
-        return cls(suite, [leaf], [None], keys, {leaf.signature_key: LeafIndex(0)})
+        counts: Counts = {}
+        count(counts, leaf)
+        return cls(suite, [leaf], [None], keys, {leaf.signature_key: LeafIndex(0)}, counts)
 
     @classmethod
     def from_extension(cls, suite: CipherSuite, extension: RatchetTreeExtension, *, max_members: int) -> RatchetTree:
@@ -69,6 +85,7 @@ class RatchetTree:
         nodes = [*given, *[None] * (math.node_count(leaf_count) - len(given))]
         encryption_keys: dict[bytes, NodeIndex] = {}
         signature_keys: dict[bytes, LeafIndex] = {}
+        counts: Counts = {}
         for index, node in enumerate(nodes):
             if node is None:
                 continue
@@ -78,10 +95,11 @@ class RatchetTree:
                 rules.ENCRYPTION_KEY_IS_UNIQUE.require(node.encryption_key not in encryption_keys, f"node {index}")
                 rules.SIGNATURE_KEY_IS_UNIQUE.require(node.signature_key not in signature_keys, f"node {index}")
                 signature_keys[node.signature_key] = LeafIndex(index // 2)
+                count(counts, node)
             else:
                 rules.PARENT_KEY_IS_UNIQUE.require(node.encryption_key not in encryption_keys, f"node {index}")
             encryption_keys[node.encryption_key] = NodeIndex(index)
-        return cls(suite, nodes, [None] * len(nodes), encryption_keys, signature_keys)
+        return cls(suite, nodes, [None] * len(nodes), encryption_keys, signature_keys, counts)
 
     def to_extension(self) -> RatchetTreeExtension:
         """Return the tree as a `ratchet_tree` extension's content, without the blank nodes at its right end."""
@@ -106,6 +124,13 @@ class RatchetTree:
     def root(self) -> NodeIndex:
         """The root node's index."""
         return math.root(self.leaf_count)
+
+    @property
+    def census(self) -> Census:
+        """What the members support, together."""
+        if self._census is None:
+            self._census = Census(self._counts)
+        return self._census
 
     def node(self, index: NodeIndex) -> AnyNode | None:
         """Return the node at `index`, `None` if it is blank."""
@@ -203,7 +228,7 @@ def parent_hash_input(node: AnyNode | None, left_hash: bytes, right_hash: bytes)
 class TreeEdit:
     """A ratchet tree that is being changed. `freeze` ends its use."""
 
-    __slots__ = ("_encryption_keys", "_hashes", "_next_blank", "_nodes", "_signature_keys", "_suite")
+    __slots__ = ("_counts", "_encryption_keys", "_hashes", "_next_blank", "_nodes", "_signature_keys", "_suite")
 
     def __init__(self, tree: RatchetTree) -> None:
         self._suite = tree.suite
@@ -211,11 +236,14 @@ class TreeEdit:
         self._hashes = tree._hashes.copy()  # noqa: SLF001
         self._encryption_keys = tree.encryption_keys.copy()
         self._signature_keys = tree.signature_keys.copy()
+        self._counts = tree._counts.copy()  # noqa: SLF001
         self._next_blank = 0
 
     def freeze(self) -> RatchetTree:
         """Return the tree as it is now."""
-        return RatchetTree(self._suite, self._nodes, self._hashes, self._encryption_keys, self._signature_keys)
+        return RatchetTree(
+            self._suite, self._nodes, self._hashes, self._encryption_keys, self._signature_keys, self._counts
+        )
 
     @property
     def leaf_count(self) -> int:
@@ -239,6 +267,10 @@ class TreeEdit:
         """Replace a leaf, and blank its direct path (section 12.1.2)."""
         self.blank_path(leaf)
         self.set_leaf(leaf, node)
+
+    def vacate_leaf(self, leaf: LeafIndex) -> None:
+        """Blank a leaf alone: for one that is about to be replaced, so that its keys are free."""
+        self._set(math.leaf_node_index(leaf), None)
 
     def remove_leaf(self, leaf: LeafIndex) -> None:
         """Blank a leaf and its direct path (section 12.1.3). `truncate` follows when all are removed."""
@@ -297,13 +329,16 @@ class TreeEdit:
         old = self._nodes[index]
         if old is not None and self._encryption_keys.get(old.encryption_key) == index:
             del self._encryption_keys[old.encryption_key]
-        if isinstance(old, LeafNode) and self._signature_keys.get(old.signature_key) == index // 2:
-            del self._signature_keys[old.signature_key]
+        if isinstance(old, LeafNode):
+            uncount(self._counts, old)
+            if self._signature_keys.get(old.signature_key) == index // 2:
+                del self._signature_keys[old.signature_key]
         self._nodes[index] = node
         if node is not None:
             self._encryption_keys[node.encryption_key] = index
         if isinstance(node, LeafNode):
             self._signature_keys[node.signature_key] = LeafIndex(index // 2)
+            count(self._counts, node)
         self._forget_hashes(index)
 
     def _forget_hashes(self, index: NodeIndex) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 from mls.codec import Opaque, Struct, Tagged, UInt16, struct
 from mls.registry import CredentialType
 
-__all__ = ["BasicCredential", "Certificate", "Credential", "UnknownCredential", "X509Credential", "credential_type"]
+__all__ = ["AnyCredential", "BasicCredential", "Certificate", "Credential", "UnknownCredential", "X509Credential", "credential_type"]
 
 
 @struct(tag=CredentialType.BASIC)
@@ -43,13 +43,15 @@ class UnknownCredential(Struct):
     data: Opaque
 
 
+AnyCredential: TypeAlias = BasicCredential | X509Credential | UnknownCredential
+
 Credential: TypeAlias = Annotated[
-    BasicCredential | X509Credential | UnknownCredential,
+    AnyCredential,
     Tagged(CredentialType, size=2, unknown=UnknownCredential),
 ]
 
 
-def credential_type(credential: BasicCredential | X509Credential | UnknownCredential) -> int:
+def credential_type(credential: AnyCredential) -> int:
     """Return the credential's code point."""
     match credential:
         case BasicCredential():

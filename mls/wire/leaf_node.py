@@ -12,7 +12,7 @@ from mls.wire.extensions import Extension
 __all__ = ["Capabilities", "CommitSource", "KeyPackageSource", "LeafNode", "Lifetime", "UpdateSource"]
 
 
-@struct()
+@struct(retain=True)
 class Capabilities(Struct):
     """What a client supports. Types that are "default" (section 7.2) must not be listed; unknown values may be."""
 

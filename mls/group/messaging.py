@@ -1,0 +1,219 @@
+"""Sending within an epoch: application messages, proposals, and what is exported (RFC 9420, sections 8.5, 12.1, 15)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mls import rules
+from mls.crypto.suite import cipher_suite
+from mls.errors import InternalError, UsageError
+from mls.framing.content import sign
+from mls.framing.private import protect_private
+from mls.framing.public import protect_public
+from mls.group.environment import Proposed
+from mls.group.leaf_validation import PendingChecks, check_leaf, check_leaf_against_members
+from mls.group.state import OwnUpdate, Transition
+from mls.registry import DEFAULT_PROPOSAL_TYPES, ProposalType, WireFormat
+from mls.schedule.key_schedule import export_secret
+from mls.wire.framing import ApplicationData, AuthenticatedContent, External, FramedContent, Member, NewMemberProposal
+from mls.wire.leaf_node import UpdateSource
+from mls.wire.message import MLSMessage, wrap
+from mls.wire.proposals import Add, Remove, SelfRemove, Update, proposal_type
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from mls.crypto.secret import Secret
+    from mls.crypto.signature import SignaturePrivateKey
+    from mls.group.leaf_changes import LeafChanges
+    from mls.group.environment import Environment
+    from mls.group.state import GroupState
+    from mls.schedule.secret_tree import SecretTree
+    from mls.wire.framing import AnyContent
+    from mls.wire.group_context import GroupContext
+    from mls.wire.key_package import KeyPackage
+    from mls.wire.proposals import AnyProposal
+
+__all__ = [
+    "drop_proposals",
+    "export",
+    "external_proposal",
+    "leave",
+    "new_member_proposal",
+    "propose",
+    "propose_update",
+    "protect",
+    "protect_handshake",
+]
+
+
+def protect(
+    state: GroupState, environment: Environment, data: bytes, *, authenticated_data: bytes = b""
+) -> Transition[MLSMessage]:
+    """Encrypt an application message. `authenticated_data` is sent along in the clear, under the signature.
+
+    Raises `UsageError` while proposals wait: they must be committed first (section 12.4), so that, say, who is
+    about to be removed does not read on. `drop_proposals` is for those that nobody will commit.
+    """
+    state.require_active()
+    if state.proposals:
+        msg = f"{len(state.proposals)} proposals wait: commit them, or drop them, before sending (RFC 9420, 12.4)"
+        raise UsageError(msg)
+    message = _authenticate(state, WireFormat.PRIVATE_MESSAGE, ApplicationData(data), authenticated_data)
+    sealed, messages, spent = _encrypt(state, message, environment)
+    return Transition(state.step(messages=messages), sealed, tuple(spent))
+
+
+def propose(
+    state: GroupState,
+    environment: Environment,
+    proposal: AnyProposal,
+    *,
+    authenticated_data: bytes = b"",
+    wire_format: WireFormat = WireFormat.PRIVATE_MESSAGE,
+) -> Transition[MLSMessage]:
+    """Send a proposal for somebody to commit. This member may commit it itself.
+
+    For Updates there is `propose_update`, for leaving `leave`. Raises `UsageError` where the group's members do
+    not all support the proposal's type.
+    """
+    state.require_active()
+    if isinstance(proposal, Update):
+        msg = "an Update needs a fresh key: use propose_update"
+        raise UsageError(msg)
+    return _propose(state, environment, proposal, authenticated_data, wire_format)
+
+
+def propose_update(
+    state: GroupState,
+    environment: Environment,
+    *,
+    leaf_changes: LeafChanges,
+    authenticated_data: bytes = b"",
+    wire_format: WireFormat = WireFormat.PRIVATE_MESSAGE,
+) -> Transition[MLSMessage]:
+    """Propose to replace this member's leaf by one with a fresh encryption key, for somebody else to commit."""
+    state.require_active()
+    suite, old = state.suite, state.public.tree.leaf(state.own_leaf)
+    if old is None:
+        msg = "the own leaf is not in the tree"
+        raise InternalError(msg)
+    leaf, key = leaf_changes.apply(old, state.signature_key)
+    encryption_key = suite.generate_hpke_key(environment.random)
+    unsigned = leaf.replace(
+        encryption_key=encryption_key.public_key, leaf_node_source=UpdateSource(), signature=b""
+    )
+    content = unsigned.to_be_signed(state.group_id, state.own_leaf)
+    leaf = unsigned.replace(signature=suite.sign_with_label(key, "LeafNodeTBS", content))
+    check_leaf(leaf, state.own_leaf, state.group_id, environment, PendingChecks(suite))
+    check_leaf_against_members(leaf, state.public.tree, state.public.context.extensions)
+    proposed = _propose(state, environment, Update(leaf), authenticated_data, wire_format)
+    own = OwnUpdate(leaf, encryption_key, key)
+    return replace(proposed, state=replace(proposed.state, own_updates=(*state.own_updates, own)))
+
+
+def leave(state: GroupState, environment: Environment, *, authenticated_data: bytes = b"") -> Transition[MLSMessage]:
+    """Propose this member's own removal: a SelfRemove where all members support it, else a Remove.
+
+    Nobody can remove itself alone: it takes effect with somebody else's Commit.
+    """
+    state.require_active()
+    if ProposalType.SELF_REMOVE in state.public.tree.census.common_proposals:
+        return _propose(state, environment, SelfRemove(), authenticated_data, WireFormat.PUBLIC_MESSAGE)
+    return _propose(state, environment, Remove(state.own_leaf), authenticated_data, WireFormat.PRIVATE_MESSAGE)
+
+
+def drop_proposals(state: GroupState, references: Collection[bytes]) -> Transition[None]:
+    """Forget received proposals that shall not be committed, such as ones that the application refuses."""
+    kept = tuple(item for item in state.proposals if item.reference not in references)
+    return Transition(state.step(proposals=kept), None, ())
+
+
+def export(state: GroupState, label: str, context: bytes, length: int) -> bytes:
+    """`MLS-Exporter(label, context, length)`: a secret of `length` bytes, bound to the epoch (section 8.5)."""
+    return export_secret(state.suite, state.epoch_secrets.exporter_secret, label, context, length)
+
+
+def external_proposal(
+    context: GroupContext,
+    sender_index: int,
+    signature_key: SignaturePrivateKey,
+    proposal: AnyProposal,
+    *,
+    authenticated_data: bytes = b"",
+) -> MLSMessage:
+    """Return a proposal by an external sender: one who is in the group's `external_senders` (section 12.1.8)."""
+    return _from_outside(context, External(sender_index), signature_key, proposal, authenticated_data)
+
+
+def new_member_proposal(
+    context: GroupContext, signature_key: SignaturePrivateKey, key_package: KeyPackage, *, authenticated_data: bytes = b""
+) -> MLSMessage:
+    """Return a proposal by a client to be added itself (section 12.1.8)."""
+    return _from_outside(context, NewMemberProposal(), signature_key, Add(key_package), authenticated_data)
+
+
+def _from_outside(
+    context: GroupContext,
+    sender: External | NewMemberProposal,
+    key: SignaturePrivateKey,
+    proposal: AnyProposal,
+    authenticated_data: bytes,
+) -> MLSMessage:
+    suite = cipher_suite(context.cipher_suite)
+    content = FramedContent(context.group_id, context.epoch, sender, authenticated_data, proposal)
+    signature = sign(suite, key, WireFormat.PUBLIC_MESSAGE, content, context)
+    message = AuthenticatedContent(WireFormat.PUBLIC_MESSAGE, content, signature, None)
+    return wrap(protect_public(suite, message, context, None))
+
+
+def _propose(
+    state: GroupState,
+    environment: Environment,
+    proposal: AnyProposal,
+    authenticated_data: bytes,
+    wire_format: WireFormat,
+) -> Transition[MLSMessage]:
+    unsupported = proposal_type(proposal) not in state.public.tree.census.common_proposals | DEFAULT_PROPOSAL_TYPES
+    rules.PROPOSAL_TYPE_IS_SUPPORTED_BY_ALL.require(not unsupported, f"type {proposal_type(proposal)}")
+    if isinstance(proposal, SelfRemove):
+        rules.SELF_REMOVE_IS_PUBLIC.require(wire_format == WireFormat.PUBLIC_MESSAGE)
+    rules.PROPOSALS_ARE_WITHIN_THE_LIMIT.require(len(state.proposals) < environment.limits.max_proposals)
+    message = _authenticate(state, wire_format, proposal, authenticated_data)
+    proposed = Proposed(proposal, Member(state.own_leaf), state.suite.proposal_ref(message.encode()))
+    proposals = (*state.proposals, proposed)
+    sealed, messages, spent = protect_handshake(state, message, environment)
+    return Transition(state.step(proposals=proposals, messages=messages), sealed, tuple(spent))
+
+
+def protect_handshake(
+    state: GroupState, message: AuthenticatedContent, environment: Environment
+) -> tuple[MLSMessage, SecretTree, list[Secret]]:
+    """Return a proposal or Commit as it travels, the message keys that remain, and the spent secrets."""
+    if message.wire_format == WireFormat.PUBLIC_MESSAGE:
+        public = protect_public(state.suite, message, state.public.context, state.epoch_secrets.membership_key)
+        return wrap(public), state.messages, []
+    return _encrypt(state, message, environment)
+
+
+def _authenticate(
+    state: GroupState, wire_format: WireFormat, content: AnyContent, authenticated_data: bytes
+) -> AuthenticatedContent:
+    framed = FramedContent(state.group_id, state.epoch, Member(state.own_leaf), authenticated_data, content)
+    signature = sign(state.suite, state.signature_key, wire_format, framed, state.public.context)
+    return AuthenticatedContent(wire_format, framed, signature, None)
+
+
+def _encrypt(
+    state: GroupState, message: AuthenticatedContent, environment: Environment
+) -> tuple[MLSMessage, SecretTree, list[Secret]]:
+    sealed, messages, spent = protect_private(
+        message,
+        state.own_leaf,
+        state.messages,
+        state.epoch_secrets.sender_data_secret,
+        padding=environment.padding,
+        random=environment.random,
+    )
+    return wrap(sealed), messages, spent

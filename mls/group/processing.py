@@ -1,0 +1,193 @@
+"""The one door through which every message of a group comes in: one's own, too (RFC 9420, sections 6, 12.1, 12.4.2).
+
+::
+
+    MLSMessage --open--> AuthenticatedContent --verify--> VerifiedContent --handle--> Received
+
+Opening takes keys of the message's epoch, verifying its tree. Handshake messages must be of the current epoch;
+application messages may be late, and are then opened with what is kept of theirs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mls import rules
+from mls.errors import InternalError, UsageError
+from mls.framing.content import VerifiedContent, verify
+from mls.framing.private import open_content, open_sender_data
+from mls.framing.public import open_public
+from mls.group.applying import apply_commit
+from mls.group.environment import Proposed
+from mls.group.epoch import enter, is_over
+from mls.group.received import ApplicationMessage, OwnMessage, ProposalReceived
+from mls.group.state import Status, Transition
+from mls.registry import EXTERNAL_PROPOSAL_TYPES, ContentType, WireFormat
+from mls.tree.math import LeafIndex
+from mls.wire.commit import Commit
+from mls.wire.framing import ApplicationData, External, Member, PrivateMessage, PublicMessage, content_type
+from mls.wire.message import MLSMessage
+from mls.wire.proposals import SelfRemove, proposal_type
+
+if TYPE_CHECKING:
+    from mls.group.environment import Environment
+    from mls.group.received import Committed, Received
+    from mls.group.state import GroupState
+    from mls.tree.ratchet_tree import RatchetTree
+    from mls.wire.framing import SenderData
+    from mls.wire.proposals import AnyProposal
+
+__all__ = ["decode_message", "process"]
+
+
+def decode_message(data: bytes, environment: Environment) -> MLSMessage:
+    """Decode an MLSMessage within the environment's limits. Raises `DecodeError`."""
+    return MLSMessage.decode(data, max_size=environment.limits.max_message)
+
+
+def process(
+    state: GroupState, environment: Environment, message: bytes | MLSMessage, *, now: int
+) -> Transition[Received]:
+    """Take in a message of the group: bytes off the network, or decoded. `now` is in seconds since 1970.
+
+    Commits take effect here, other members' and one's own alike: the caller passes each in the order that the
+    group has agreed on. Raises an `MlsError` for everything that is not a good message for this state, which
+    stays as it was. A message that is good but old news, such as a proposal received twice, changes nothing.
+    """
+    decoded = message if isinstance(message, MLSMessage) else decode_message(message, environment)
+    match decoded.message:
+        case PublicMessage() as public:
+            rules.GROUP_ID_MATCHES.require(public.content.group_id == state.group_id)
+            _require_current(state, content_type(public.content.content), public.content.epoch)
+            return _own_commit(state, environment, decoded, now) or _process_public(state, environment, public, now)
+        case PrivateMessage() as private:
+            rules.GROUP_ID_MATCHES.require(private.group_id == state.group_id)
+            if private.epoch != state.epoch or state.status is Status.REMOVED:
+                return _process_late(state, environment, private, now)
+            return _own_commit(state, environment, decoded, now) or _process_private(state, environment, private, now)
+        case other:
+            msg = f"a {type(other).__name__} is not a message within a group: see join and add"
+            raise UsageError(msg)
+
+
+def _require_current(state: GroupState, kind: ContentType, epoch: int) -> None:
+    """Check that a handshake message is of the current epoch, and that this member is still in it."""
+    if epoch != state.epoch or state.status is Status.REMOVED:
+        rule = rules.COMMIT_EPOCH_IS_CURRENT if kind == ContentType.COMMIT else rules.PROPOSAL_EPOCH_IS_CURRENT
+        rule.fail(have=state.epoch, got=epoch)
+
+
+def _own_commit(
+    state: GroupState, environment: Environment, message: MLSMessage, now: int
+) -> Transition[Committed] | None:
+    """Put a pending Commit into effect if this is its message come back, else return `None`."""
+    if not state.pending:
+        return None
+    message_hash = hashlib.sha256(message.encode()).digest()
+    for pending in state.pending:
+        if pending.message_hash == message_hash:
+            return enter(state, pending.next_epoch, now, environment.limits)
+    return None
+
+
+def _process_public(
+    state: GroupState, environment: Environment, message: PublicMessage, now: int
+) -> Transition[Received]:
+    opened = open_public(state.suite, message, state.public.context, state.epoch_secrets.membership_key)
+    verified = verify(opened, state.public.tree, state.public.context)
+    if verified.sender == Member(state.own_leaf):
+        rules.OWN_COMMIT_IS_PENDING.require(not isinstance(verified.content, Commit))
+        reference = state.suite.proposal_ref(verified.message.encode())
+        known = any(item.reference == reference for item in state.proposals)
+        return Transition(state, OwnMessage(state.epoch, None, known), ())
+    return _handle_handshake(state, environment, verified, now)
+
+
+def _process_private(
+    state: GroupState, environment: Environment, message: PrivateMessage, now: int
+) -> Transition[Received]:
+    tree = state.public.tree
+    sender = open_sender_data(state.suite, message, state.epoch_secrets.sender_data_secret, tree)
+    if sender.leaf_index == state.own_leaf:
+        rules.OWN_COMMIT_IS_PENDING.require(message.content_type != ContentType.COMMIT)
+        sent = state.messages.next_generation(state.own_leaf, message.content_type)
+        return Transition(state, OwnMessage(state.epoch, sender.generation, sender.generation < sent), ())
+    opened, messages, spent = open_content(message, sender, state.messages, environment.limits.ratchet)
+    verified = verify(opened, tree, state.public.context)
+    if message.content_type == ContentType.APPLICATION:
+        received = _application_message(verified, tree, sender)
+        return Transition(state.step(messages=messages), received, tuple(spent))
+    handled = _handle_handshake(replace(state, messages=messages), environment, verified, now)
+    return replace(handled, spent=(*spent, *handled.spent))
+
+
+def _process_late(
+    state: GroupState, environment: Environment, message: PrivateMessage, now: int
+) -> Transition[Received]:
+    """Open an application message of a past epoch, with that epoch's tree: its leaves may be others' by now."""
+    limits = environment.limits
+    for position, past in enumerate(state.past):
+        if past.context.epoch == message.epoch and not is_over(past, position, now, limits):
+            break
+    else:
+        rules.EPOCH_IS_HELD.fail(have=state.epoch, got=message.epoch)
+    if message.content_type != ContentType.APPLICATION:
+        _require_current(state, message.content_type, message.epoch)
+    sender = open_sender_data(state.suite, message, past.sender_data_secret, past.tree)
+    if sender.leaf_index == past.own_leaf:
+        sent = past.messages.next_generation(past.own_leaf, message.content_type)
+        return Transition(state, OwnMessage(message.epoch, sender.generation, sender.generation < sent), ())
+    opened, messages, spent = open_content(message, sender, past.messages, limits.ratchet)
+    received = _application_message(verify(opened, past.tree, past.context), past.tree, sender)
+    after = (*state.past[:position], replace(past, messages=messages), *state.past[position + 1 :])
+    return Transition(state.step(past=after), received, tuple(spent))
+
+
+def _application_message(verified: VerifiedContent, tree: RatchetTree, sender: SenderData) -> ApplicationMessage:
+    leaf, content = tree.leaf(sender.leaf_index), verified.content
+    if leaf is None or not isinstance(content, ApplicationData):
+        msg = "a verified application message has no sender or no data"
+        raise InternalError(msg)
+    return ApplicationMessage(
+        LeafIndex(sender.leaf_index),
+        leaf,
+        verified.framed.epoch,
+        sender.generation,
+        content.application_data,
+        verified.framed.authenticated_data,
+    )
+
+
+def _handle_handshake(
+    state: GroupState, environment: Environment, verified: VerifiedContent, now: int
+) -> Transition[Received]:
+    rules.GROUP_IS_OPEN.require(state.status is Status.ACTIVE)
+    match verified.content:
+        case Commit():
+            return apply_commit(state, environment, verified, now)
+        case ApplicationData():
+            msg = "application data came as a handshake message"
+            raise InternalError(msg)
+        case proposal:
+            return _cache_proposal(state, environment, verified, proposal)
+
+
+def _cache_proposal(
+    state: GroupState, environment: Environment, verified: VerifiedContent, proposal: AnyProposal
+) -> Transition[Received]:
+    """Keep a proposal for a Commit to refer to. Whether it is valid in a list, its Commit will show."""
+    kind = proposal_type(proposal)
+    if isinstance(verified.sender, External):
+        rules.EXTERNAL_PROPOSAL_TYPE_IS_ALLOWED.require(kind in EXTERNAL_PROPOSAL_TYPES, f"type {kind}")
+    if isinstance(proposal, SelfRemove):
+        is_public = verified.wire_format == WireFormat.PUBLIC_MESSAGE
+        rules.SELF_REMOVE_IS_PUBLIC.require(is_public and isinstance(verified.sender, Member))
+    reference = state.suite.proposal_ref(verified.message.encode())
+    proposed = Proposed(proposal, verified.sender, reference)
+    received = ProposalReceived(proposed, verified.framed.authenticated_data)
+    if any(item.reference == reference for item in state.proposals):
+        return Transition(state, received, ())
+    rules.PROPOSALS_ARE_WITHIN_THE_LIMIT.require(len(state.proposals) < environment.limits.max_proposals)
+    return Transition(state.step(proposals=(*state.proposals, proposed)), received, ())

@@ -1,0 +1,167 @@
+"""Groups that follow on others: reinitialization and branching (RFC 9420, sections 11.2, 11.3 and 12.4.3.1).
+
+Both make a new group whose first Commit adds everyone at once and injects the old group's resumption PSK. Who
+joins checks that the new group is what the old one had agreed on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mls import rules
+from mls.errors import UsageError
+from mls.group.committing import CommitOptions, CommitOutput, commit
+from mls.group.creation import Client, create_group
+from mls.group.state import GroupState, PublicState, Status, Transition
+from mls.registry import ResumptionPSKUsage
+from mls.wire.proposals import Add, PreSharedKey
+from mls.wire.psk import PreSharedKeyID, ResumptionPSK
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mls.crypto.secret import Secret
+    from mls.group.environment import Environment, ResumptionKeys
+    from mls.tree.ratchet_tree import RatchetTree
+    from mls.wire.key_package import KeyPackage
+    from mls.wire.leaf_node import Lifetime
+
+__all__ = ["branch", "check_special_psks", "check_successor", "reinitialize"]
+
+
+def reinitialize(  # noqa: PLR0913 - a new group with new members
+    old: GroupState,
+    client: Client,
+    environment: Environment,
+    key_packages: Sequence[KeyPackage],
+    *,
+    lifetime: Lifetime,
+    now: int,
+    options: CommitOptions = CommitOptions(),  # noqa: B008 - immutable
+) -> Transition[CommitOutput]:
+    """Make the group that takes the place of one that a ReInit has closed, with a KeyPackage for each other member.
+
+    Any member may do this. The result has its first Commit pending, as `branch`'s has.
+    """
+    if old.status is not Status.REINITIALIZED or old.reinit is None:
+        msg = "the group was not closed by a ReInit: commit one first"
+        raise UsageError(msg)
+    reinit = old.reinit
+    if client.suite.number != reinit.cipher_suite:
+        msg = f"the new group has cipher suite {reinit.cipher_suite}, not {client.suite.number}"
+        raise UsageError(msg)
+    created = create_group(
+        client, environment, group_id=reinit.group_id, lifetime=lifetime, extensions=reinit.extensions
+    )
+    return _link(old, created.state, environment, key_packages, ResumptionPSKUsage.REINIT, now, options)
+
+
+def branch(  # noqa: PLR0913 - a new group with new members
+    old: GroupState,
+    client: Client,
+    environment: Environment,
+    key_packages: Sequence[KeyPackage],
+    *,
+    group_id: bytes,
+    lifetime: Lifetime,
+    now: int,
+    options: CommitOptions = CommitOptions(),  # noqa: B008 - immutable
+) -> Transition[CommitOutput]:
+    """Make a group of some of the members of `old`, with a KeyPackage for each of them but this one.
+
+    The result has its first Commit pending: it takes effect when `process` is given the output's message, which
+    nobody else needs; then the Welcome goes out.
+    """
+    old.require_active()
+    if client.suite is not old.suite:
+        msg = f"a branch keeps its group's cipher suite, {old.suite.number}"
+        raise UsageError(msg)
+    extensions = old.public.context.extensions
+    created = create_group(client, environment, group_id=group_id, lifetime=lifetime, extensions=extensions)
+    return _link(old, created.state, environment, key_packages, ResumptionPSKUsage.BRANCH, now, options)
+
+
+def _link(  # noqa: PLR0913, PLR0917 - both callers' arguments
+    old: GroupState,
+    new: GroupState,
+    environment: Environment,
+    key_packages: Sequence[KeyPackage],
+    usage: ResumptionPSKUsage,
+    now: int,
+    options: CommitOptions,
+) -> Transition[CommitOutput]:
+    """Commit the members and the PSK that links the two groups."""
+    nonce = environment.random(new.suite.Nh)
+    psk = PreSharedKey(PreSharedKeyID(ResumptionPSK(usage, old.group_id, old.epoch), nonce))
+    adds = [Add(key_package) for key_package in key_packages]
+    with_old = replace(environment, resumption_keys=_keys_of(old, environment))
+    return commit(new, with_old, now=now, proposals=[*adds, psk], options=replace(options, usage=usage))
+
+
+def _keys_of(old: GroupState, environment: Environment) -> ResumptionKeys:
+    """Return a lookup that knows the old group's current resumption PSK."""
+
+    def find(group_id: bytes, epoch: int) -> Secret | None:
+        if (group_id, epoch) == (old.group_id, old.epoch):
+            return old.epoch_secrets.resumption_psk
+        return environment.resumption_keys(group_id, epoch)
+
+    return find
+
+
+def check_special_psks(psks: Sequence[PreSharedKeyID]) -> None:
+    """Check that at most one of a Welcome's PSKs links the group to another one (section 12.4.3.1)."""
+    special = [psk for psk in psks if _usage(psk) is not None]
+    rules.SPECIAL_PSK_STANDS_ALONE.require(len(special) <= 1)
+
+
+def _usage(psk: PreSharedKeyID) -> ResumptionPSKUsage | None:
+    match psk.psk:
+        case ResumptionPSK(usage=ResumptionPSKUsage.REINIT | ResumptionPSKUsage.BRANCH as usage):
+            return usage
+        case _:
+            return None
+
+
+def check_successor(
+    psks: Sequence[PreSharedKeyID], new: PublicState, old: GroupState | None, environment: Environment
+) -> None:
+    """Check a group that a Welcome links to another one, against that one (section 12.4.3.1)."""
+    for psk in psks:
+        usage = _usage(psk)
+        if usage is None:
+            continue
+        rules.JOINED_EPOCH_IS_1.require(new.context.epoch == 1, f"epoch {new.context.epoch}")
+        link = psk.psk
+        if old is None or not isinstance(link, ResumptionPSK) or link.psk_group_id != old.group_id:
+            rules.OLD_GROUP_IS_AVAILABLE.fail()
+        if usage is ResumptionPSKUsage.REINIT:
+            _check_reinit(new, old, link, environment)
+        else:
+            same = new.context.version == old.public.context.version and new.suite is old.suite
+            rules.BRANCH_PARAMETERS_MATCH.require(same)
+            rules.BRANCH_MEMBERS_ARE_A_SUBSET.require(_is_subset(new.tree, old.public.tree, environment))
+
+
+def _check_reinit(new: PublicState, old: GroupState, link: ResumptionPSK, environment: Environment) -> None:
+    reinit = old.reinit
+    if reinit is None or link.psk_epoch != old.epoch:
+        rules.REINIT_WAS_COMMITTED.fail()
+    context = new.context
+    rules.REINIT_PARAMETERS_MATCH.require(
+        (context.group_id, context.version, context.cipher_suite, context.extensions)
+        == (reinit.group_id, reinit.version, reinit.cipher_suite, reinit.extensions)
+    )
+    rules.REINIT_KEEPS_MEMBERS.require(_is_subset(old.public.tree, new.tree, environment))
+
+
+def _is_subset(part: RatchetTree, whole: RatchetTree, environment: Environment) -> bool:
+    """Return whether each member of `part` is one of `whole`: by its credential, or by the service's name of it."""
+    service = environment.authentication
+    leaves = [leaf for _, leaf in whole.members()]
+    names = {service.client_id(leaf) for leaf in leaves} - {None}
+    credentials = {leaf.credential for leaf in leaves}
+    return all(
+        leaf.credential in credentials or service.client_id(leaf) in names for _, leaf in part.members()
+    )
