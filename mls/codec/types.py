@@ -291,7 +291,7 @@ class OptionalType(WireType):
 
     def read(self, target: str, scope: Scope) -> list[str]:
         present = scope.variable()
-        bad_presence = scope.bind(rules.OPTIONAL_PRESENCE_IS_0_OR_1.fail, "bad_presence")
+        rule = scope.bind(rules.OPTIONAL_PRESENCE_IS_0_OR_1, "rule")
         return [
             f"{present} = data[pos]",
             "pos += 1",
@@ -299,7 +299,7 @@ class OptionalType(WireType):
             f"    {target} = None",
             "else:",
             f"    if {present} != 1:",
-            f"        {bad_presence}('%d at byte %d' % ({present}, pos - 1))",
+            f"        {rule}.fail('%d at byte %d' % ({present}, pos - 1))",
             *_indent(self.inner.read(target, scope)),
         ]
 
