@@ -37,7 +37,7 @@ receipt they are unknown values like any other."""
 
 
 class WireFormat(IntEnum):
-    """"MLS Wire Formats", section 17.2."""
+    """The registry "MLS Wire Formats", section 17.2."""
 
     PUBLIC_MESSAGE = 1
     PRIVATE_MESSAGE = 2
@@ -47,7 +47,7 @@ class WireFormat(IntEnum):
 
 
 class ExtensionType(IntEnum):
-    """"MLS Extension Types", section 17.3, and `last_resort_key_package`, which the registry holds since.
+    """The registry "MLS Extension Types", section 17.3, and `last_resort_key_package`, which the registry holds since.
 
     `LAST_RESORT` marks a KeyPackage that may be used more than once (section 16.8). Drafts of
     draft-ietf-mls-extensions up to -07 made it an extension with code point 0x000A, which OpenMLS and mls-rs use;
@@ -63,7 +63,7 @@ class ExtensionType(IntEnum):
 
 
 class ProposalType(IntEnum):
-    """"MLS Proposal Types", section 17.4, and SelfRemove.
+    """The registry "MLS Proposal Types", section 17.4, and SelfRemove.
 
     `SELF_REMOVE` has the code point that draft-ietf-mls-extensions suggests (0x000A). OpenMLS uses the same;
     mls-rs 0.55 has 0xF003, from the private-use range. The draft's number is the one that can become final.
@@ -80,7 +80,7 @@ class ProposalType(IntEnum):
 
 
 class CredentialType(IntEnum):
-    """"MLS Credential Types", section 17.5."""
+    """The registry "MLS Credential Types", section 17.5."""
 
     BASIC = 1
     X509 = 2

@@ -8,8 +8,8 @@ from mls.codec.types import Constant, FixedOpaque, Hidden, Opaque, Tagged, UInt8
 
 __all__ = [
     "DEFAULT_MAX_SIZE",
-    "Constant",
     "MAX_LENGTH",
+    "Constant",
     "Field",
     "FixedOpaque",
     "Hidden",

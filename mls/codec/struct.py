@@ -12,6 +12,7 @@ from __future__ import annotations
 import linecache
 import struct as layout
 import typing
+from inspect import get_annotations
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform, get_type_hints
 
 from mls.codec.types import Hidden, Scope, WireType, wire_type
@@ -141,20 +142,22 @@ def struct(*, tag: int | None = None, retain: bool = False) -> typing.Callable[[
 
     def decorate(cls: type[StructType]) -> type[StructType]:
         hints = get_type_hints(cls, include_extras=True)
-        names = list(cls.__dict__.get("__annotations__", {}))
+        names = list(get_annotations(cls))
         fields = tuple(
             Field(name, wire_type(hints[name]), any(isinstance(mark, Hidden) for mark in _marks(hints[name])))
             for name in names
         )
-        namespace = {key: value for key, value in cls.__dict__.items() if key not in {"__dict__", "__weakref__", *names}}
+        namespace = {
+            key: value for key, value in cls.__dict__.items() if key not in {"__dict__", "__weakref__", *names}
+        }
         defaults = {name: cls.__dict__[name] for name in names if name in cls.__dict__}
         namespace["__slots__"] = (*names, "_encoded") if retain else tuple(names)
-        built = type(cls)(cls.__name__, cls.__bases__, namespace)
+        built: Any = type(cls.__name__, cls.__bases__, namespace)
         built.__qualname__ = cls.__qualname__
         _compile(built, fields, defaults, retain=retain)
         built.wire_fields = fields
         built.wire_tag = tag
-        return built
+        return typing.cast("type[StructType]", built)
 
     return decorate
 

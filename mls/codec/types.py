@@ -356,6 +356,9 @@ class UnionType(WireType):
                     found |= {struct: (prefix + inner, struct) for struct, (inner, _) in case.classes().items()}
                     if case.unknown is not None:
                         found[case.unknown] = prefix, case.unknown
+                case _:
+                    msg = f"a case of {self.name} is neither a struct nor a union"
+                    raise TypeError(msg)
         return found
 
     def read(self, target: str, scope: Scope) -> list[str]:
@@ -454,6 +457,8 @@ def wire_type(annotation: Any) -> WireType:  # noqa: PLR0911 - one return for ea
                     return _conditional(mark, marks)
                 case Tagged():
                     return _union(base, mark)
+                case _:
+                    continue
         return _conditional(wire_type(_without_none(base)), marks)
     if origin is tuple:
         return Vector(wire_type(get_args(annotation)[0]))

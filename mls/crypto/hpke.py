@@ -53,7 +53,8 @@ class Hpke:
     def seal_base(self, public_key: bytes, info: bytes, plaintext: bytes, random: Random) -> tuple[bytes, bytes]:
         """`SealBase` with an empty AAD: `(kem_output, ciphertext)`. Raises `ValueError` for a bad public key."""
         if self._native and random is system_random:
-            sealed = self._native.encrypt(plaintext, self.kem.parse_public(public_key), info=info)
+            recipient = self.kem.parse_public(public_key)
+            sealed = self._native.encrypt(plaintext, recipient, info=info)  # type: ignore[arg-type]  # never X448
             return sealed[: self.kem.Npk], sealed[self.kem.Npk :]
         enc, shared_secret = self._encapsulate(public_key, random)
         key, nonce = self._key_and_nonce(shared_secret, info)
@@ -65,7 +66,8 @@ class Hpke:
             if len(enc) != self.kem.Npk:
                 return None
             try:
-                return self._native.decrypt(enc + ciphertext, private.key, info=info)
+                sealed = enc + ciphertext
+                return self._native.decrypt(sealed, private.key, info=info)  # type: ignore[arg-type]  # never X448
             except InvalidTag:
                 return None
         try:

@@ -19,7 +19,7 @@ from mls.errors import InternalError
 if TYPE_CHECKING:
     from mls.crypto.kdf import Kdf
 
-__all__ = ["HPKEPrivateKey", "Kem", "NistKem", "PrivateKey", "PublicKey", "X448Kem", "X25519Kem"]
+__all__ = ["HPKEPrivateKey", "Kem", "MontgomeryKem", "NistKem", "PrivateKey", "PublicKey"]
 
 PrivateKey: TypeAlias = x25519.X25519PrivateKey | x448.X448PrivateKey | ec.EllipticCurvePrivateKey
 PublicKey: TypeAlias = x25519.X25519PublicKey | x448.X448PublicKey | ec.EllipticCurvePublicKey
@@ -49,9 +49,18 @@ class Kem(ABC):
     def public_bytes(self, key: PrivateKey) -> bytes:
         """Return the serialized public key of a private key."""
 
-    @abstractmethod
     def exchange(self, private: PrivateKey, public: PublicKey) -> bytes:
         """Diffie-Hellman. Raises `ValueError` where the result is the neutral element."""
+        match private, public:
+            case x25519.X25519PrivateKey(), x25519.X25519PublicKey():
+                return private.exchange(public)
+            case x448.X448PrivateKey(), x448.X448PublicKey():
+                return private.exchange(public)
+            case ec.EllipticCurvePrivateKey(), ec.EllipticCurvePublicKey():
+                return private.exchange(ec.ECDH(), public)
+            case _:
+                msg = "keys of two different KEMs were mixed"
+                raise InternalError(msg)
 
     @abstractmethod
     def derive_private(self, ikm: bytes | bytearray) -> bytes:
@@ -104,49 +113,31 @@ class HPKEPrivateKey:
         return f"<HPKEPrivateKey, KEM 0x{self.kem.id:04x}>"
 
 
-class X25519Kem(Kem):
-    """DHKEM(X25519, HKDF-SHA256)."""
+class MontgomeryKem(Kem):
+    """DHKEM(X25519, HKDF-SHA256) and DHKEM(X448, HKDF-SHA512): keys are raw bytes, and any bytes are a private key."""
 
-    __slots__ = ()
+    __slots__ = ("_private_class", "_public_class")
 
-    def parse_private(self, data: bytes | bytearray) -> x25519.X25519PrivateKey:
-        return x25519.X25519PrivateKey.from_private_bytes(data)
+    def __init__(
+        self,
+        number: int,
+        kdf: Kdf,
+        size: int,
+        private_class: type[x25519.X25519PrivateKey | x448.X448PrivateKey],
+        public_class: type[x25519.X25519PublicKey | x448.X448PublicKey],
+    ) -> None:
+        super().__init__(number, kdf, size, size)
+        self._private_class = private_class
+        self._public_class = public_class
 
-    def parse_public(self, data: bytes) -> x25519.X25519PublicKey:
-        return x25519.X25519PublicKey.from_public_bytes(data)
+    def parse_private(self, data: bytes | bytearray) -> PrivateKey:
+        return self._private_class.from_private_bytes(data)
 
-    def public_bytes(self, key: PrivateKey) -> bytes:
-        return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-
-    def exchange(self, private: PrivateKey, public: PublicKey) -> bytes:
-        match private, public:
-            case x25519.X25519PrivateKey(), x25519.X25519PublicKey():
-                return private.exchange(public)
-        raise InternalError(_MIXED)
-
-    def derive_private(self, ikm: bytes | bytearray) -> bytes:
-        return self.labeled_expand(self.labeled_extract(b"dkp_prk", ikm), b"sk", b"", self.Nsk)
-
-
-class X448Kem(Kem):
-    """DHKEM(X448, HKDF-SHA512)."""
-
-    __slots__ = ()
-
-    def parse_private(self, data: bytes | bytearray) -> x448.X448PrivateKey:
-        return x448.X448PrivateKey.from_private_bytes(data)
-
-    def parse_public(self, data: bytes) -> x448.X448PublicKey:
-        return x448.X448PublicKey.from_public_bytes(data)
+    def parse_public(self, data: bytes) -> PublicKey:
+        return self._public_class.from_public_bytes(data)
 
     def public_bytes(self, key: PrivateKey) -> bytes:
         return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-
-    def exchange(self, private: PrivateKey, public: PublicKey) -> bytes:
-        match private, public:
-            case x448.X448PrivateKey(), x448.X448PublicKey():
-                return private.exchange(public)
-        raise InternalError(_MIXED)
 
     def derive_private(self, ikm: bytes | bytearray) -> bytes:
         return self.labeled_expand(self.labeled_extract(b"dkp_prk", ikm), b"sk", b"", self.Nsk)
@@ -178,12 +169,6 @@ class NistKem(Kem):
     def public_bytes(self, key: PrivateKey) -> bytes:
         return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
-    def exchange(self, private: PrivateKey, public: PublicKey) -> bytes:
-        match private, public:
-            case ec.EllipticCurvePrivateKey(), ec.EllipticCurvePublicKey():
-                return private.exchange(ec.ECDH(), public)
-        raise InternalError(_MIXED)
-
     def derive_private(self, ikm: bytes | bytearray) -> bytes:
         prk = self.labeled_extract(b"dkp_prk", ikm)
         for counter in range(256):
@@ -193,6 +178,3 @@ class NistKem(Kem):
                 return bytes(candidate)
         msg = "no private key in 256 candidates"  # one seed in 2**8192 for P-256
         raise InternalError(msg)
-
-
-_MIXED = "keys of two different KEMs were mixed"

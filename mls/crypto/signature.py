@@ -15,7 +15,7 @@ from mls.crypto.random import Random
 from mls.crypto.secret import Secret
 from mls.errors import InternalError
 
-__all__ = ["Ecdsa", "Ed448", "Ed25519", "SignaturePrivateKey", "SignatureScheme"]
+__all__ = ["Ecdsa", "EdDsa", "SignaturePrivateKey", "SignatureScheme"]
 
 PrivateKey: TypeAlias = ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey | ec.EllipticCurvePrivateKey
 PublicKey: TypeAlias = ed25519.Ed25519PublicKey | ed448.Ed448PublicKey | ec.EllipticCurvePublicKey
@@ -89,62 +89,43 @@ class SignaturePrivateKey:
         return f"<SignaturePrivateKey for {self.public_key.hex()[:16]}...>"
 
 
-class Ed25519(SignatureScheme):
-    """Ed25519 (RFC 8032)."""
+class EdDsa(SignatureScheme):
+    """Ed25519 and Ed448 (RFC 8032): keys and signatures are raw bytes, `size` of them in a key."""
 
-    __slots__ = ()
+    __slots__ = ("_private_class", "_public_class", "_size")
+
+    def __init__(
+        self,
+        size: int,
+        private_class: type[ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey],
+        public_class: type[ed25519.Ed25519PublicKey | ed448.Ed448PublicKey],
+    ) -> None:
+        super().__init__()
+        self._size = size
+        self._private_class = private_class
+        self._public_class = public_class
 
     def generate(self, random: Random) -> bytes:
-        return random(32)
+        return random(self._size)
 
-    def parse_private(self, data: bytes | bytearray) -> ed25519.Ed25519PrivateKey:
-        return ed25519.Ed25519PrivateKey.from_private_bytes(data)
+    def parse_private(self, data: bytes | bytearray) -> PrivateKey:
+        return self._private_class.from_private_bytes(data)
 
-    def parse_public(self, data: bytes) -> ed25519.Ed25519PublicKey:
-        return ed25519.Ed25519PublicKey.from_public_bytes(data)
+    def parse_public(self, data: bytes) -> PublicKey:
+        return self._public_class.from_public_bytes(data)
 
     def public_bytes(self, key: PublicKey) -> bytes:
-        if not isinstance(key, ed25519.Ed25519PublicKey):
-            raise ValueError(_OTHER_SCHEME)
+        if not isinstance(key, self._public_class):
+            raise ValueError(_OTHER_SCHEME)  # noqa: TRY004 - a certificate may hold any key: not the caller's type error
         return key.public_bytes_raw()
 
     def sign(self, key: PrivateKey, data: bytes) -> bytes:
-        if not isinstance(key, ed25519.Ed25519PrivateKey):
+        if isinstance(key, ec.EllipticCurvePrivateKey):
             raise InternalError(_OTHER_SCHEME)
         return key.sign(data)
 
     def _verify(self, key: PublicKey, signature: bytes, data: bytes) -> None:
-        if not isinstance(key, ed25519.Ed25519PublicKey):
-            raise InternalError(_OTHER_SCHEME)
-        key.verify(signature, data)
-
-
-class Ed448(SignatureScheme):
-    """Ed448 (RFC 8032)."""
-
-    __slots__ = ()
-
-    def generate(self, random: Random) -> bytes:
-        return random(57)
-
-    def parse_private(self, data: bytes | bytearray) -> ed448.Ed448PrivateKey:
-        return ed448.Ed448PrivateKey.from_private_bytes(data)
-
-    def parse_public(self, data: bytes) -> ed448.Ed448PublicKey:
-        return ed448.Ed448PublicKey.from_public_bytes(data)
-
-    def public_bytes(self, key: PublicKey) -> bytes:
-        if not isinstance(key, ed448.Ed448PublicKey):
-            raise ValueError(_OTHER_SCHEME)
-        return key.public_bytes_raw()
-
-    def sign(self, key: PrivateKey, data: bytes) -> bytes:
-        if not isinstance(key, ed448.Ed448PrivateKey):
-            raise InternalError(_OTHER_SCHEME)
-        return key.sign(data)
-
-    def _verify(self, key: PublicKey, signature: bytes, data: bytes) -> None:
-        if not isinstance(key, ed448.Ed448PublicKey):
+        if isinstance(key, ec.EllipticCurvePublicKey):
             raise InternalError(_OTHER_SCHEME)
         key.verify(signature, data)
 

@@ -7,17 +7,19 @@ import hmac
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, x448, x25519
 
 from mls.codec import encode_opaque
 from mls.crypto.aead import AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305, Aead
 from mls.crypto.hpke import Hpke
 from mls.crypto.kdf import Kdf
-from mls.crypto.kem import HPKEPrivateKey, Kem, NistKem, X448Kem, X25519Kem
-from mls.crypto.signature import Ecdsa, Ed448, Ed25519, SignaturePrivateKey, SignatureScheme
+from mls.crypto.kem import HPKEPrivateKey, Kem, MontgomeryKem, NistKem
+from mls.crypto.signature import Ecdsa, EdDsa, SignaturePrivateKey, SignatureScheme
 from mls.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mls.crypto.random import Random
     from mls.crypto.secret import Secret
 
@@ -55,7 +57,7 @@ class CipherSuite:
         self.aead: Aead = hpke.aead
         self.signature = signature
         self.hash_name = self.kdf.hash_name
-        self._hash = getattr(hashlib, self.hash_name)
+        self._hash: Callable[[bytes], hashlib._Hash] = getattr(hashlib, self.hash_name)
         self.Nh = self.kdf.Nh
         self.Nk = self.aead.Nk
         self.Nn = self.aead.Nn
@@ -194,17 +196,20 @@ _SHA256 = Kdf("sha256", 32)
 _SHA384 = Kdf("sha384", 48)
 _SHA512 = Kdf("sha512", 64)
 
-_X25519 = X25519Kem(0x0020, _SHA256, 32, 32)
-_X448 = X448Kem(0x0021, _SHA512, 56, 56)
+_X25519 = MontgomeryKem(0x0020, _SHA256, 32, x25519.X25519PrivateKey, x25519.X25519PublicKey)
+_X448 = MontgomeryKem(0x0021, _SHA512, 56, x448.X448PrivateKey, x448.X448PublicKey)
 _P256 = NistKem(0x0010, _SHA256, ec.SECP256R1(), 0xFF)
 _P384 = NistKem(0x0011, _SHA384, ec.SECP384R1(), 0xFF)
 _P521 = NistKem(0x0012, _SHA512, ec.SECP521R1(), 0x01)
+
+_ED25519 = EdDsa(32, ed25519.Ed25519PrivateKey, ed25519.Ed25519PublicKey)
+_ED448 = EdDsa(57, ed448.Ed448PrivateKey, ed448.Ed448PublicKey)
 
 CIPHER_SUITES: Final = {
     suite.number: suite
     for suite in (
         CipherSuite(
-            1, "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519", Hpke(_X25519, _SHA256, 1, AES_128_GCM), Ed25519()
+            1, "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519", Hpke(_X25519, _SHA256, 1, AES_128_GCM), _ED25519
         ),
         CipherSuite(
             2,
@@ -216,9 +221,9 @@ CIPHER_SUITES: Final = {
             3,
             "MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519",
             Hpke(_X25519, _SHA256, 1, CHACHA20_POLY1305),
-            Ed25519(),
+            _ED25519,
         ),
-        CipherSuite(4, "MLS_256_DHKEMX448_AES256GCM_SHA512_Ed448", Hpke(_X448, _SHA512, 3, AES_256_GCM), Ed448()),
+        CipherSuite(4, "MLS_256_DHKEMX448_AES256GCM_SHA512_Ed448", Hpke(_X448, _SHA512, 3, AES_256_GCM), _ED448),
         CipherSuite(
             5,
             "MLS_256_DHKEMP521_AES256GCM_SHA512_P521",
@@ -229,7 +234,7 @@ CIPHER_SUITES: Final = {
             6,
             "MLS_256_DHKEMX448_CHACHA20POLY1305_SHA512_Ed448",
             Hpke(_X448, _SHA512, 3, CHACHA20_POLY1305),
-            Ed448(),
+            _ED448,
         ),
         CipherSuite(
             7,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from mls import rules
 from mls.errors import InternalError
 from mls.registry import MLS10, ContentType, WireFormat
+from mls.wire.commit import Commit
 from mls.wire.extensions import ExternalSenders, find_extension
 from mls.wire.framing import (
     AnyContent,
@@ -24,7 +25,6 @@ from mls.wire.framing import (
     NewMemberProposal,
     content_type,
 )
-from mls.wire.commit import Commit
 from mls.wire.proposals import Add
 
 if TYPE_CHECKING:

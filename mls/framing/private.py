@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from mls import rules
 from mls.errors import DecodeError, InternalError
 from mls.registry import ContentType, WireFormat
+from mls.tree.math import LeafIndex
+from mls.wire.commit import Commit
 from mls.wire.framing import (
     AnyContent,
     ApplicationData,
@@ -24,8 +26,6 @@ from mls.wire.framing import (
     SenderDataAAD,
     content_type,
 )
-from mls.tree.math import LeafIndex
-from mls.wire.commit import Commit
 
 if TYPE_CHECKING:
     from mls.crypto.random import Random
@@ -55,7 +55,7 @@ def pad_to_power_of_two(size: int) -> int:
     return target - size
 
 
-def protect_private(  # noqa: PLR0913 - what section 6.3 lists
+def protect_private(
     message: AuthenticatedContent,
     sender: LeafIndex,
     tree: SecretTree,
@@ -103,8 +103,10 @@ def open_sender_data(
 def open_content(
     message: PrivateMessage, sender: SenderData, tree: SecretTree, limits: RatchetLimits
 ) -> tuple[AuthenticatedContent, SecretTree, list[Secret]]:
-    """Decrypt `message` with the key that its sender data names: what it carries, still to be verified,
-    the tree without the key, and the spent secrets. Raises `RuleError`, or `DecodeError`.
+    """Decrypt `message` with the key that its sender data names.
+
+    Returns what it carries, still to be verified, the tree without the key, and the spent secrets. Raises
+    `RuleError`, or `DecodeError`.
     """
     leaf = LeafIndex(sender.leaf_index)
     tree, message_key, spent = tree.key_for(leaf, message.content_type, sender.generation, limits)
@@ -118,9 +120,7 @@ def open_content(
 
 
 def _decrypt(suite: CipherSuite, message: PrivateMessage, key: MessageKey, reuse_guard: bytes) -> bytes:
-    aad = PrivateContentAAD(
-        message.group_id, message.epoch, message.content_type, message.authenticated_data
-    ).encode()
+    aad = PrivateContentAAD(message.group_id, message.epoch, message.content_type, message.authenticated_data).encode()
     plaintext = suite.aead.open(key.key, _guarded(key.nonce, reuse_guard), message.ciphertext, aad)
     if plaintext is None:
         rules.PRIVATE_MESSAGE_DECRYPTS.fail()
@@ -156,17 +156,17 @@ def _encode_content(message: AuthenticatedContent) -> bytes:
 
 def _decode_content(kind: ContentType, plaintext: bytes) -> tuple[AnyContent, bytes, bytes | None]:
     """Decode a `PrivateMessageContent`: content, signature, confirmation tag. What remains must be zeros."""
+    decoded: tuple[AnyContent, bytes, bytes | None]
     try:
-        match kind:
-            case ContentType.APPLICATION:
-                data, end = PrivateApplication.decode_at(plaintext, 0)
-                decoded: tuple[AnyContent, bytes, bytes | None] = (data.content, data.signature, None)
-            case ContentType.PROPOSAL:
-                proposal, end = PrivateProposal.decode_at(plaintext, 0)
-                decoded = (proposal.content, proposal.signature, None)
-            case ContentType.COMMIT:
-                commit, end = PrivateCommit.decode_at(plaintext, 0)
-                decoded = (commit.content, commit.signature, commit.confirmation_tag)
+        if kind == ContentType.APPLICATION:
+            data, end = PrivateApplication.decode_at(plaintext, 0)
+            decoded = (data.content, data.signature, None)
+        elif kind == ContentType.PROPOSAL:
+            proposal, end = PrivateProposal.decode_at(plaintext, 0)
+            decoded = (proposal.content, proposal.signature, None)
+        else:
+            commit, end = PrivateCommit.decode_at(plaintext, 0)
+            decoded = (commit.content, commit.signature, commit.confirmation_tag)
     except (IndexError, struct.error):
         msg = "the content of a PrivateMessage is truncated"
         raise DecodeError(msg, len(plaintext)) from None

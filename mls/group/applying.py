@@ -31,13 +31,14 @@ from mls.wire.framing import Member, NewMemberCommit
 from mls.wire.leaf_node import CommitSource
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from mls.crypto.kem import HPKEPrivateKey
     from mls.crypto.signature import SignaturePrivateKey
     from mls.framing.content import VerifiedContent
     from mls.group.environment import Environment
     from mls.group.state import GroupState, Transition
-    from mls.tree.math import LeafIndex
+    from mls.tree.math import LeafIndex, NodeIndex
     from mls.tree.private_tree import PrivateTree
     from mls.tree.ratchet_tree import RatchetTree
     from mls.wire.group_context import GroupContext
@@ -78,7 +79,9 @@ def apply_commit(
     )
     tree = committer.tree
     if content.path is not None:
-        tree = check_path(content.path, committer.leaf, committer.old, committer.tree, applied, public.context, environment)
+        tree = check_path(
+            content.path, committer.leaf, committer.old, committer.tree, applied, public.context, environment
+        )
     removed_us = any(index == state.own_leaf for index, _ in applied.removed)
     new_leaf = None if content.path is None else content.path.leaf_node
     committed = Committed(
@@ -125,7 +128,7 @@ def _committer(verified: VerifiedContent, applied: Applied) -> _Committer:
             raise InternalError(msg)
 
 
-def check_path(  # noqa: PLR0913, PLR0917 - what section 12.4.2 lists
+def check_path(
     path: UpdatePath,
     committer: LeafIndex,
     old: LeafNode | None,
@@ -168,7 +171,7 @@ def _check_resync(leaf: LeafNode, old: LeafNode, environment: Environment) -> No
     rules.UPDATE_CHANGES_ENCRYPTION_KEY.require(leaf.encryption_key != old.encryption_key)
 
 
-def _follow(  # noqa: PLR0913, PLR0917 - the steps of section 12.4.2 share all of it
+def _follow(
     state: GroupState,
     environment: Environment,
     verified: VerifiedContent,
@@ -182,7 +185,8 @@ def _follow(  # noqa: PLR0913, PLR0917 - the steps of section 12.4.2 share all o
     suite, public, message = state.suite, state.public, verified.message
     private_tree, signature_key = _with_own_update(state, applied)
     provisional = provisional_context(public.context, tree, applied.extensions)
-    new_keys, commit_secret = {}, bytes(suite.Nh)
+    new_keys: Mapping[NodeIndex, HPKEPrivateKey] = {}
+    commit_secret = bytes(suite.Nh)
     if commit.path is not None:
         new_keys, commit_secret = decrypt_path(
             tree, private_tree, committer, commit.path, provisional.encode(), applied.added_leaves
@@ -201,9 +205,7 @@ def _follow(  # noqa: PLR0913, PLR0917 - the steps of section 12.4.2 share all o
     stated = message.confirmation_tag or b""
     rules.CONFIRMATION_TAG_IS_VALID.require(hmac.compare_digest(keys.public.confirmation_tag, stated))
     private_tree, _ = private_tree.updated(tree, new_keys)
-    return NextEpoch(
-        keys.public, keys.secrets, keys.messages, private_tree, signature_key, committed, applied.reinit
-    )
+    return NextEpoch(keys.public, keys.secrets, keys.messages, private_tree, signature_key, committed, applied.reinit)
 
 
 def _with_own_update(state: GroupState, applied: Applied) -> tuple[PrivateTree, SignaturePrivateKey]:

@@ -16,8 +16,10 @@ __all__ = ["AuthenticationService", "UnsafeTrustEveryone"]
 
 
 class AuthenticationService(Protocol):
-    """What the caller provides. All three are asked of Commits too, where members must not come to different
-    answers: let those depend on the arguments alone, and keep what only this client knows out of them.
+    """What the caller provides.
+
+    All three are asked of Commits too, where members must not come to different answers: let these depend on the
+    arguments alone, and keep what only this client knows out of them.
     """
 
     def accepts(self, credential: AnyCredential, signature_key: bytes) -> bool:

@@ -12,8 +12,9 @@ from mls.framing.content import sign
 from mls.group.environment import Proposed
 from mls.group.epoch import EpochKeys, changes_of, find_psks, new_context, provisional_context, start_epoch
 from mls.group.group_info import sign_group_info
-from mls.group.messaging import protect_handshake
+from mls.group.leaf_changes import LeafChanges
 from mls.group.leaf_validation import PendingChecks, check_leaf, check_leaf_against_members
+from mls.group.messaging import protect_handshake
 from mls.group.proposal_list import (
     Applied,
     apply_proposals,
@@ -22,7 +23,6 @@ from mls.group.proposal_list import (
     check_replacement,
     path_is_required,
 )
-from mls.group.leaf_changes import LeafChanges
 from mls.group.received import Committed
 from mls.group.state import NextEpoch, PendingCommit, Transition
 from mls.registry import ResumptionPSKUsage, WireFormat
@@ -84,7 +84,7 @@ def commit(
     now: int,
     proposals: Sequence[AnyProposal] = (),
     references: Collection[bytes] | None = None,
-    options: CommitOptions = CommitOptions(),  # noqa: B008 - immutable
+    options: CommitOptions = CommitOptions(),
 ) -> Transition[CommitOutput]:
     """Commit `proposals` by value, and those received in this epoch by reference.
 
@@ -104,9 +104,7 @@ def commit(
         state.public, environment, Member(state.own_leaf), chosen, applied, path, options.authenticated_data
     )
     body = Commit(tuple(_proposal_or_ref(item) for item in chosen), path)
-    content = FramedContent(
-        state.group_id, state.epoch, Member(state.own_leaf), options.authenticated_data, body
-    )
+    content = FramedContent(state.group_id, state.epoch, Member(state.own_leaf), options.authenticated_data, body)
     context = state.public.context
     signature = sign(state.suite, state.signature_key, options.wire_format, content, context)
     psks = find_psks(applied.psks, state, environment)
@@ -141,7 +139,7 @@ def commit(
     return Transition(after, CommitOutput(message, pending), tuple(spent))
 
 
-def _choose(  # noqa: PLR0913, PLR0917 - the whole of what can be committed
+def _choose(
     state: GroupState,
     environment: Environment,
     by_value: list[Proposed],
@@ -185,8 +183,10 @@ def _choose(  # noqa: PLR0913, PLR0917 - the whole of what can be committed
 
 
 def _prefer(received: Sequence[Proposed], own_leaf: LeafIndex) -> list[Proposed]:
-    """Return the received proposals that can go together (section 12.2): of several for one leaf, a removal before
-    an Update, the newest Update before older ones; a ReInit only alone; none that is for another to commit.
+    """Return the received proposals that can go together (section 12.2).
+
+    Of several for one leaf, a removal before an Update, the newest Update before older ones; a ReInit only alone;
+    none that is for another to commit.
     """
     by_leaf: dict[int, Proposed] = {}
     for item in received:
@@ -199,6 +199,8 @@ def _prefer(received: Sequence[Proposed], own_leaf: LeafIndex) -> list[Proposed]
             case Remove(removed=leaf), _:
                 if leaf not in by_leaf or isinstance(by_leaf[leaf].proposal, Update):
                     by_leaf[leaf] = item
+            case _:
+                pass
     by_leaf.pop(own_leaf, None)
     about_leaves = Update | Remove | SelfRemove
     chosen = [item for item in received if not isinstance(item.proposal, about_leaves) or item in by_leaf.values()]
@@ -239,7 +241,7 @@ def _make_path(
     return provisional, fresh, path, key
 
 
-def _welcome(  # noqa: PLR0913, PLR0917 - what section 12.4.3.1 lists
+def _welcome(
     keys: EpochKeys,
     applied: Applied,
     fresh: FreshPath | None,

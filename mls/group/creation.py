@@ -123,9 +123,7 @@ def create_key_package(
         extensions = (*extensions, last_resort())
     unsigned = KeyPackage(MLS10, suite.number, init_key.public_key, leaf, extensions, b"")
     signature = suite.sign_with_label(client.signature_key, "KeyPackageTBS", unsigned.to_be_signed())
-    return KeyPackageBundle(
-        unsigned.replace(signature=signature), init_key, encryption_key, client.signature_key
-    )
+    return KeyPackageBundle(unsigned.replace(signature=signature), init_key, encryption_key, client.signature_key)
 
 
 def create_group(

@@ -107,6 +107,6 @@ class Environment:
     """The application's own rules on Commits (section 12.2)."""
     padding: Padding = pad_to_power_of_two
     """How much to pad what is encrypted."""
-    limits: Limits = Limits()  # noqa: RUF009 - immutable
+    limits: Limits = Limits()
     random: Random = system_random
     """The source of randomness."""

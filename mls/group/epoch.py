@@ -122,23 +122,21 @@ def find_psks(
     """Return each identified PSK, in order: from the environment, or from the group's own past (section 8.4)."""
     found = []
     for psk_id in psk_ids:
-        match psk_id.psk:
-            case ExternalPSK(psk_id=name):
-                psk = environment.psks.get(name)
-                label = f"external PSK {name.hex()}"
-            case ResumptionPSK(psk_group_id=group_id, psk_epoch=epoch):
-                psk = _resumption_psk(state, group_id, epoch) or environment.resumption_keys(group_id, epoch)
-                label = f"resumption PSK of epoch {epoch}"
+        psk = _find_psk(psk_id, state, environment)
         if psk is None:
-            rules.PSK_IS_AVAILABLE.fail(label)
+            rules.PSK_IS_AVAILABLE.fail(repr(psk_id.psk))
         found.append((psk_id, psk))
     return found
 
 
-def _resumption_psk(state: GroupState | None, group_id: bytes, epoch: int) -> Secret | None:
-    if state is None or state.group_id != group_id:
-        return None
-    return next((key.psk for key in state.resumption_keys if key.epoch == epoch), None)
+def _find_psk(psk_id: PreSharedKeyID, state: GroupState | None, environment: Environment) -> Secret | None:
+    match psk_id.psk:
+        case ExternalPSK(psk_id=name):
+            return environment.psks.get(name)
+        case ResumptionPSK(psk_group_id=group_id, psk_epoch=epoch):
+            own = state.resumption_keys if state is not None and state.group_id == group_id else ()
+            found = next((key.psk for key in own if key.epoch == epoch), None)
+            return environment.resumption_keys(group_id, epoch) if found is None else found
 
 
 def changes_of(

@@ -23,7 +23,6 @@ from mls.registry import WireFormat
 from mls.schedule.key_schedule import EXTERNAL_INIT_LABEL
 from mls.schedule.psk import psk_secret
 from mls.schedule.transcript import interim_transcript_hash
-from mls.tree import math
 from mls.tree.private_tree import PrivateTree
 from mls.tree.treekem import encrypt_path, new_path
 from mls.wire.commit import Commit, ProposalRef
@@ -54,7 +53,7 @@ class ExternalJoin:
     committed: Committed
 
 
-def join_externally(  # noqa: PLR0913 - what an external Commit may hold
+def join_externally(
     client: Client,
     environment: Environment,
     group_info: bytes | MLSMessage,
@@ -99,9 +98,7 @@ def join_externally(  # noqa: PLR0913 - what an external Commit may hold
     provisional = provisional_context(context, fresh.tree, applied.extensions)
     path = encrypt_path(fresh, provisional.encode(), applied.added_leaves, environment.random)
     check_path(path, own_leaf, None, place, applied, context, environment)
-    check_application_rules(
-        old, environment, NewMemberCommit(), proposals, applied, path, authenticated_data
-    )
+    check_application_rules(old, environment, NewMemberCommit(), proposals, applied, path, authenticated_data)
     body = Commit(
         tuple(item.proposal if item.reference is None else ProposalRef(item.reference) for item in proposals), path
     )
@@ -153,9 +150,7 @@ def _external_init(client: Client, info: GroupInfo, environment: Environment) ->
     if external_pub is None:
         rules.EXTERNAL_PUB_IS_AVAILABLE.fail()
     try:
-        return suite.hpke.export_to(
-            external_pub.external_pub, EXTERNAL_INIT_LABEL, suite.Nh, environment.random
-        )
+        return suite.hpke.export_to(external_pub.external_pub, EXTERNAL_INIT_LABEL, suite.Nh, environment.random)
     except ValueError:
         rules.EXTERNAL_PUB_IS_AVAILABLE.fail()
 

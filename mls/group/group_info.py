@@ -36,7 +36,7 @@ def group_info(
     )
 
 
-def sign_group_info(  # noqa: PLR0913 - what the struct holds
+def sign_group_info(
     public: PublicState,
     signer: LeafIndex,
     key: SignaturePrivateKey,

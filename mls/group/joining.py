@@ -77,9 +77,7 @@ def join(
     own_leaf = _own_leaf(ratchet_tree, bundle)
     private_tree = _private_tree(ratchet_tree, own_leaf, math.LeafIndex(info.signer), bundle, secrets)
     keys = start_epoch_from_joiner(context, ratchet_tree, secrets.joiner_secret, psks)
-    rules.CONFIRMATION_TAG_IS_VALID.require(
-        hmac.compare_digest(keys.public.confirmation_tag, info.confirmation_tag)
-    )
+    rules.CONFIRMATION_TAG_IS_VALID.require(hmac.compare_digest(keys.public.confirmation_tag, info.confirmation_tag))
     check_successor(secrets.psks, keys.public, previous, environment)
     state = GroupState(
         revision=0,
@@ -98,12 +96,11 @@ def join(
 def find_bundle(welcome: Welcome, key_packages: Iterable[KeyPackageBundle]) -> tuple[KeyPackageBundle, int]:
     """Return the KeyPackage that a Welcome answers, and the position of its entry. Raises `RuleError`."""
     entries = {entry.new_member: position for position, entry in enumerate(welcome.secrets)}
-    for bundle in key_packages:
-        position = entries.get(bundle.reference)
-        if position is not None:
-            rules.WELCOME_SUITE_MATCHES.require(welcome.cipher_suite == bundle.key_package.cipher_suite)
-            return bundle, position
-    rules.WELCOME_IS_FOR_US.fail()
+    bundle = next((bundle for bundle in key_packages if bundle.reference in entries), None)
+    if bundle is None:
+        rules.WELCOME_IS_FOR_US.fail()
+    rules.WELCOME_SUITE_MATCHES.require(welcome.cipher_suite == bundle.key_package.cipher_suite)
+    return bundle, entries[bundle.reference]
 
 
 def check_joiner_supports(capabilities: Capabilities, info: GroupInfo) -> None:

@@ -1,4 +1,4 @@
-"""Leaf nodes and KeyPackages: is this one valid, here? (RFC 9420, sections 7.3, 10.1 and 13.4)
+"""Whether a leaf node or a KeyPackage is valid, here (RFC 9420, sections 7.3, 10.1 and 13.4).
 
 Checks of one leaf come first, the cheap ones; signatures are collected, to be verified together; what depends on
 the other members is checked once the tree is complete.
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mls.crypto.suite import CipherSuite
-    from mls.wire.credentials import AnyCredential
     from mls.group.environment import Environment
     from mls.rules import Rule
     from mls.tree.math import LeafIndex
     from mls.tree.ratchet_tree import RatchetTree
+    from mls.wire.credentials import AnyCredential
     from mls.wire.key_package import KeyPackage
     from mls.wire.leaf_node import Capabilities, LeafNode
 
@@ -163,8 +163,6 @@ def check_leaf_against_members(leaf: LeafNode, tree: RatchetTree, extensions: tu
 def _covers(capabilities: Capabilities, required: RequiredCapabilities) -> bool:
     return (
         supports_extensions(capabilities, required.extension_types)
-        and all(
-            kind in capabilities.proposals or kind in DEFAULT_PROPOSAL_TYPES for kind in required.proposal_types
-        )
+        and all(kind in capabilities.proposals or kind in DEFAULT_PROPOSAL_TYPES for kind in required.proposal_types)
         and all(kind in capabilities.credentials for kind in required.credential_types)
     )

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from mls.crypto.secret import Secret
     from mls.crypto.signature import SignaturePrivateKey
-    from mls.group.leaf_changes import LeafChanges
     from mls.group.environment import Environment
+    from mls.group.leaf_changes import LeafChanges
     from mls.group.state import GroupState
     from mls.schedule.secret_tree import SecretTree
     from mls.wire.framing import AnyContent
@@ -101,9 +101,7 @@ def propose_update(
         raise InternalError(msg)
     leaf, key = leaf_changes.apply(old, state.signature_key)
     encryption_key = suite.generate_hpke_key(environment.random)
-    unsigned = leaf.replace(
-        encryption_key=encryption_key.public_key, leaf_node_source=UpdateSource(), signature=b""
-    )
+    unsigned = leaf.replace(encryption_key=encryption_key.public_key, leaf_node_source=UpdateSource(), signature=b"")
     content = unsigned.to_be_signed(state.group_id, state.own_leaf)
     leaf = unsigned.replace(signature=suite.sign_with_label(key, "LeafNodeTBS", content))
     check_leaf(leaf, state.own_leaf, state.group_id, environment, PendingChecks(suite))
@@ -148,7 +146,11 @@ def external_proposal(
 
 
 def new_member_proposal(
-    context: GroupContext, signature_key: SignaturePrivateKey, key_package: KeyPackage, *, authenticated_data: bytes = b""
+    context: GroupContext,
+    signature_key: SignaturePrivateKey,
+    key_package: KeyPackage,
+    *,
+    authenticated_data: bytes = b"",
 ) -> MLSMessage:
     """Return a proposal by a client to be added itself (section 12.1.8)."""
     return _from_outside(context, NewMemberProposal(), signature_key, Add(key_package), authenticated_data)

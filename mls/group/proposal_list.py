@@ -197,7 +197,7 @@ def _check_types_are_supported(proposals: Sequence[Proposed], tree: RatchetTree)
     rules.PROPOSAL_TYPE_IS_SUPPORTED_BY_ALL.require(not unsupported, f"types {sorted(unsupported)}")
 
 
-def apply_proposals(  # noqa: PLR0913 - what section 12.3 lists
+def apply_proposals(
     proposals: Sequence[Proposed],
     context: GroupContext,
     tree: RatchetTree,
@@ -265,7 +265,7 @@ def apply_proposals(  # noqa: PLR0913 - what section 12.3 lists
     )
 
 
-def check_application_rules(  # noqa: PLR0913, PLR0917 - all that such a rule may see
+def check_application_rules(
     public: PublicState,
     environment: Environment,
     committer: AnySender,

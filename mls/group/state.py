@@ -45,7 +45,7 @@ __all__ = [
     "spent_between",
 ]
 
-Output = TypeVar("Output", covariant=True)
+Output_co = TypeVar("Output_co", covariant=True)
 
 
 class Status(Enum):
@@ -225,15 +225,15 @@ class GroupState:
 
 
 @dataclass(frozen=True, slots=True)
-class Transition(Generic[Output]):
-    """What a step gives: **persist `state`, then wipe `spent`, then release `output`.**
+class Transition(Generic[Output_co]):
+    """What a step gives: persist `state`, then wipe `spent`, then release `output`.
 
     In this order a crash at any point loses nothing and reuses no key. After wiping, the state that the step
     started from is of no use any more.
     """
 
     state: GroupState
-    output: Output
+    output: Output_co
     spent: tuple[Secret, ...]
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["branch", "check_special_psks", "check_successor", "reinitialize"]
 
 
-def reinitialize(  # noqa: PLR0913 - a new group with new members
+def reinitialize(
     old: GroupState,
     client: Client,
     environment: Environment,
@@ -57,7 +57,7 @@ def reinitialize(  # noqa: PLR0913 - a new group with new members
     return _link(old, created.state, environment, key_packages, ResumptionPSKUsage.REINIT, now, options)
 
 
-def branch(  # noqa: PLR0913 - a new group with new members
+def branch(
     old: GroupState,
     client: Client,
     environment: Environment,
@@ -82,7 +82,7 @@ def branch(  # noqa: PLR0913 - a new group with new members
     return _link(old, created.state, environment, key_packages, ResumptionPSKUsage.BRANCH, now, options)
 
 
-def _link(  # noqa: PLR0913, PLR0917 - both callers' arguments
+def _link(
     old: GroupState,
     new: GroupState,
     environment: Environment,
@@ -162,6 +162,4 @@ def _is_subset(part: RatchetTree, whole: RatchetTree, environment: Environment) 
     leaves = [leaf for _, leaf in whole.members()]
     names = {service.client_id(leaf) for leaf in leaves} - {None}
     credentials = {leaf.credential for leaf in leaves}
-    return all(
-        leaf.credential in credentials or service.client_id(leaf) in names for _, leaf in part.members()
-    )
+    return all(leaf.credential in credentials or service.client_id(leaf) in names for _, leaf in part.members())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mls import rules
@@ -44,9 +45,7 @@ def check_tree(tree: RatchetTree, context: GroupContext, environment: Environmen
 def _check_unmerged_leaves(tree: RatchetTree) -> None:
     for index, node in tree.parents():
         unmerged = node.unmerged_leaves
-        rules.UNMERGED_LEAVES_ARE_SORTED.require(
-            all(a < b for a, b in zip(unmerged, unmerged[1:], strict=False)), f"node {index}"
-        )
+        rules.UNMERGED_LEAVES_ARE_SORTED.require(all(a < b for a, b in pairwise(unmerged)), f"node {index}")
         below = math.leaves_below(index)
         for leaf in unmerged:
             rules.UNMERGED_LEAF_IS_A_DESCENDANT.require(

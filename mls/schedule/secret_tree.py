@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from mls import rules
 from mls.crypto.secret import Secret
+from mls.errors import InternalError
 from mls.registry import ContentType
 
 if TYPE_CHECKING:
@@ -166,14 +167,18 @@ class SecretTree:
         Returns its ratchets, the sibling at each level from the root down, and the secrets that were consumed.
         """
         suite = self.suite
-        node, trail, spent = self.root, [], []
+        node: TreeNode = self.root
+        trail: list[TreeNode] = []
+        spent: list[Secret] = []
         bit = self.leaf_count >> 1
         while bit:
             if isinstance(node, Secret):
                 spent.append(node)
-                left, right = (
-                    Secret(suite.expand_with_label(node.value, "tree", side, suite.Nh)) for side in (b"left", b"right")
-                )
+                left: TreeNode = Secret(suite.expand_with_label(node.value, "tree", b"left", suite.Nh))
+                right: TreeNode = Secret(suite.expand_with_label(node.value, "tree", b"right", suite.Nh))
+            elif isinstance(node, LeafRatchets):
+                msg = "the secret tree is deeper than its leaves"
+                raise InternalError(msg)
             else:
                 left, right = node
             node, other = (right, left) if leaf & bit else (left, right)
@@ -185,6 +190,9 @@ class SecretTree:
                 Ratchet(0, Secret(suite.expand_with_label(node.value, "handshake", b"", suite.Nh))),
                 Ratchet(0, Secret(suite.expand_with_label(node.value, "application", b"", suite.Nh))),
             )
+        if not isinstance(node, LeafRatchets):
+            msg = "the secret tree is shallower than its leaves"
+            raise InternalError(msg)
         return node, trail, spent
 
     def _rebuilt(
@@ -197,7 +205,8 @@ class SecretTree:
             node = LeafRatchets(handshake, changed)
         else:
             node = LeafRatchets(changed, application)
+        place: int = leaf
         for other in reversed(trail):
-            node = (other, node) if leaf & 1 else (node, other)
-            leaf = leaf >> 1
+            node = (other, node) if place & 1 else (node, other)
+            place >>= 1
         return SecretTree(self.suite, self.leaf_count, node)

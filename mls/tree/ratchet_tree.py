@@ -43,7 +43,7 @@ class RatchetTree:
         "suite",
     )
 
-    def __init__(  # noqa: PLR0913 - the parts that a working copy is made of
+    def __init__(
         self,
         suite: CipherSuite,
         nodes: list[AnyNode | None],

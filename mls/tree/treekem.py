@@ -67,7 +67,7 @@ def derive_path(suite: CipherSuite, path_secret: bytes, count: int) -> tuple[lis
     return secrets, keys, path_secret
 
 
-def new_path(  # noqa: PLR0913 - what section 7.5 lists
+def new_path(
     tree: RatchetTree,
     leaf_index: LeafIndex,
     leaf_node: LeafNode,
@@ -129,9 +129,9 @@ def merge_path(tree: RatchetTree, sender: LeafIndex, path: UpdatePath, excluded:
             f"{len(node.encrypted_path_secret)} ciphertexts for {recipients} nodes",
         )
     merged, leaf_parent_hash = _set_parents(tree, sender, expected, [node.encryption_key for node in path.nodes])
-    match path.leaf_node.leaf_node_source:
-        case CommitSource(parent_hash=stated):
-            rules.LEAF_PARENT_HASH_MATCHES.require(stated == leaf_parent_hash)
+    source = path.leaf_node.leaf_node_source
+    stated = source.parent_hash if isinstance(source, CommitSource) else None
+    rules.LEAF_PARENT_HASH_MATCHES.require(stated == leaf_parent_hash)
     edit = merged.edit()
     edit.set_leaf(sender, path.leaf_node)
     return edit.freeze()
@@ -155,7 +155,7 @@ def _set_parents(
     return edit.freeze(), above
 
 
-def decrypt_path(  # noqa: PLR0913 - what section 7.5 lists
+def decrypt_path(
     tree: RatchetTree,
     private: PrivateTree,
     sender: LeafIndex,

@@ -1,0 +1,1 @@
+"""Every struct of RFC 9420, declared once."""

@@ -7,7 +7,15 @@ from typing import Annotated, TypeAlias
 from mls.codec import Opaque, Struct, Tagged, UInt16, struct
 from mls.registry import CredentialType
 
-__all__ = ["AnyCredential", "BasicCredential", "Certificate", "Credential", "UnknownCredential", "X509Credential", "credential_type"]
+__all__ = [
+    "AnyCredential",
+    "BasicCredential",
+    "Certificate",
+    "Credential",
+    "UnknownCredential",
+    "X509Credential",
+    "credential_type",
+]
 
 
 @struct(tag=CredentialType.BASIC)

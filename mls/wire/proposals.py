@@ -97,15 +97,7 @@ class UnknownProposal(Struct):
 
 
 AnyProposal: TypeAlias = (
-    Add
-    | Update
-    | Remove
-    | PreSharedKey
-    | ReInit
-    | ExternalInit
-    | GroupContextExtensions
-    | SelfRemove
-    | UnknownProposal
+    Add | Update | Remove | PreSharedKey | ReInit | ExternalInit | GroupContextExtensions | SelfRemove | UnknownProposal
 )
 
 Proposal: TypeAlias = Annotated[AnyProposal, Tagged(ProposalType, size=2, unknown=UnknownProposal)]

@@ -51,7 +51,7 @@ def fingerprint(state: GroupState) -> tuple[object, ...]:
         state.public.tree.to_extension().encode(),
         state.public.tree.tree_hash(),
         state.public.interim_transcript_hash,
-        tuple(bytes(secret.value) if not secret.is_wiped else b"" for secret in state.secrets()),
+        sorted(bytes(secret.value) if not secret.is_wiped else b"" for secret in state.secrets()),
         tuple(item.reference for item in state.proposals),
         tuple(pending.message_hash for pending in state.pending),
         tuple((past.context.encode(), past.ended_at) for past in state.past),

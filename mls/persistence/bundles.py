@@ -1,0 +1,38 @@
+"""KeyPackages with their private keys, stored until a Welcome answers them."""
+
+from __future__ import annotations
+
+from mls.crypto.kem import HPKEPrivateKey
+from mls.crypto.suite import CIPHER_SUITES
+from mls.errors import DecodeError
+from mls.group.creation import KeyPackageBundle
+from mls.persistence.parts import FORMAT_VERSION
+from mls.persistence.stored import StoredBundle
+
+__all__ = ["decode_key_package_bundle", "encode_key_package_bundle"]
+
+
+def encode_key_package_bundle(bundle: KeyPackageBundle) -> bytes:
+    """Return a bundle as bytes, all of them secret."""
+    return StoredBundle(
+        FORMAT_VERSION,
+        bundle.key_package,
+        bytes(bundle.init_key.secret.value),
+        bytes(bundle.encryption_key.secret.value),
+        bytes(bundle.signature_key.secret.value),
+    ).encode()
+
+
+def decode_key_package_bundle(data: bytes) -> KeyPackageBundle:
+    """Return the bundle that was encoded. Raises `DecodeError`."""
+    stored = StoredBundle.decode(data)
+    suite = CIPHER_SUITES.get(stored.key_package.cipher_suite)
+    if suite is None:
+        msg = f"a stored KeyPackage has cipher suite {stored.key_package.cipher_suite}, which is not supported"
+        raise DecodeError(msg)
+    return KeyPackageBundle(
+        stored.key_package,
+        HPKEPrivateKey(suite.kem, stored.init_key),
+        HPKEPrivateKey(suite.kem, stored.encryption_key),
+        suite.load_signature_key(stored.signature_key),
+    )
