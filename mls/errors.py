@@ -53,7 +53,9 @@ class RuleError(MlsError):
         self.rule = rule
         self.detail = detail
         self.facts = facts
-        super().__init__(f"{rule.text} ({rule.reference}, {rule.name})" + (f": {detail}" if detail else ""))
+        super().__init__(
+            f"this does not hold: {rule.text} ({rule.reference}, {rule.name})" + (f": {detail}" if detail else "")
+        )
 
 
 class DecodeError(MlsError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mls import rules
 from mls.crypto.suite import cipher_suite
@@ -15,6 +15,7 @@ from mls.registry import GREASE, MLS10, CredentialType, ExtensionType, ProposalT
 from mls.tree import math
 from mls.tree.private_tree import PrivateTree
 from mls.tree.ratchet_tree import RatchetTree
+from mls.wire.credentials import BasicCredential
 from mls.wire.extensions import Extension, last_resort
 from mls.wire.group_context import GroupContext
 from mls.wire.key_package import KeyPackage
@@ -31,7 +32,19 @@ if TYPE_CHECKING:
     from mls.group.environment import Environment
     from mls.wire.credentials import AnyCredential
 
-__all__ = ["Client", "KeyPackageBundle", "create_group", "create_key_package", "default_capabilities"]
+__all__ = [
+    "Client",
+    "KeyPackageBundle",
+    "create_group",
+    "create_key_package",
+    "default_capabilities",
+    "lifetime_of_days",
+]
+
+MANDATORY_SUITE: Final = 1
+"""The cipher suite that every client has (section 17.1)."""
+
+DAY: Final = 24 * 60 * 60
 
 
 def default_capabilities(
@@ -66,6 +79,13 @@ class Client:
     capabilities: Capabilities
     extensions: tuple[Extension, ...] = ()
     """Leaf extensions."""
+
+    @classmethod
+    def basic(cls, identity: bytes, random: Random, *, suite: int = MANDATORY_SUITE) -> Client:
+        """Return a client with a basic credential and a fresh signature key. Store the key: it is who you are."""
+        chosen = cipher_suite(suite)
+        key = chosen.generate_signature_key(random)
+        return cls(chosen, BasicCredential(identity), key, default_capabilities([suite], random))
 
     def sign_leaf(self, encryption_key: HPKEPrivateKey, lifetime: Lifetime) -> LeafNode:
         """Return a leaf for a KeyPackage."""
@@ -105,6 +125,11 @@ class KeyPackageBundle:
     def reference(self) -> bytes:
         """The KeyPackageRef (section 5.2)."""
         return self.suite.key_package_ref(self.key_package.encode())
+
+
+def lifetime_of_days(days: int, now: int) -> Lifetime:
+    """Return a lifetime from an hour before `now` (clocks differ) to `days` days after; `now` in seconds since 1970."""
+    return Lifetime(max(0, now - 3600), now + days * DAY)
 
 
 def create_key_package(

@@ -106,7 +106,7 @@ class Environment:
     proposal_rules: ProposalRules = _no_rules
     """The application's own rules on Commits (section 12.2)."""
     padding: Padding = pad_to_power_of_two
-    """How much to pad what is encrypted."""
+    """How much to pad application messages."""
     limits: Limits = Limits()
     random: Random = system_random
     """The source of randomness."""

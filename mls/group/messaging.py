@@ -9,7 +9,7 @@ from mls import rules
 from mls.crypto.suite import cipher_suite
 from mls.errors import InternalError, UsageError
 from mls.framing.content import sign
-from mls.framing.private import protect_private
+from mls.framing.private import Padding, no_padding, protect_private
 from mls.framing.public import protect_public
 from mls.group.environment import Proposed
 from mls.group.leaf_validation import PendingChecks, check_leaf, check_leaf_against_members
@@ -24,6 +24,7 @@ from mls.wire.proposals import Add, Remove, SelfRemove, Update, proposal_type
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from mls.crypto.random import Random
     from mls.crypto.secret import Secret
     from mls.crypto.signature import SignaturePrivateKey
     from mls.group.environment import Environment
@@ -61,7 +62,7 @@ def protect(
         msg = f"{len(state.proposals)} proposals wait: commit them, or drop them, before sending (RFC 9420, 12.4)"
         raise UsageError(msg)
     message = _authenticate(state, WireFormat.PRIVATE_MESSAGE, ApplicationData(data), authenticated_data)
-    sealed, messages, spent = _encrypt(state, message, environment)
+    sealed, messages, spent = _encrypt(state, message, environment.padding, environment.random)
     return Transition(state.step(messages=messages), sealed, tuple(spent))
 
 
@@ -192,11 +193,14 @@ def _propose(
 def protect_handshake(
     state: GroupState, message: AuthenticatedContent, environment: Environment
 ) -> tuple[MLSMessage, SecretTree, list[Secret]]:
-    """Return a proposal or Commit as it travels, the message keys that remain, and the spent secrets."""
+    """Return a proposal or Commit as it travels, the message keys that remain, and the spent secrets.
+
+    No padding: what a handshake message does shows in its size anyway, and a Commit in a large group is large.
+    """
     if message.wire_format == WireFormat.PUBLIC_MESSAGE:
         public = protect_public(state.suite, message, state.public.context, state.epoch_secrets.membership_key)
         return wrap(public), state.messages, []
-    return _encrypt(state, message, environment)
+    return _encrypt(state, message, no_padding, environment.random)
 
 
 def _authenticate(
@@ -208,14 +212,14 @@ def _authenticate(
 
 
 def _encrypt(
-    state: GroupState, message: AuthenticatedContent, environment: Environment
+    state: GroupState, message: AuthenticatedContent, padding: Padding, random: Random
 ) -> tuple[MLSMessage, SecretTree, list[Secret]]:
     sealed, messages, spent = protect_private(
         message,
         state.own_leaf,
         state.messages,
         state.epoch_secrets.sender_data_secret,
-        padding=environment.padding,
-        random=environment.random,
+        padding=padding,
+        random=random,
     )
     return wrap(sealed), messages, spent
