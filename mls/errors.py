@@ -53,9 +53,8 @@ class RuleError(MlsError):
         self.rule = rule
         self.detail = detail
         self.facts = facts
-        super().__init__(
-            f"this does not hold: {rule.text} ({rule.reference}, {rule.name})" + (f": {detail}" if detail else "")
-        )
+        broken = f"this does not hold: {rule.text} ({rule.reference}, {rule.name})"
+        super().__init__(f"{broken}: {detail}" if detail else broken)
 
 
 class DecodeError(MlsError):

@@ -317,7 +317,7 @@ class Nested(WireType):
         return [f"{target}, pos = {scope.bind(self.struct.decode_at, self.struct.__name__)}(data, pos)"]
 
     def write(self, value: str, scope: Scope) -> str:  # noqa: ARG002 - the interface of every wire type
-        return f"{value}.encode()"
+        return f"{value}._encode()"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -386,7 +386,7 @@ class UnionType(WireType):
         prefixes = {struct: prefix for struct, (prefix, _) in self.classes().items()}
         if self.unknown is not None:
             prefixes[self.unknown] = b""  # its own encoding starts with the tag
-        return f"{scope.bind(prefixes, 'tags')}[{value}.__class__] + {value}.encode()"
+        return f"{scope.bind(prefixes, 'tags')}[{value}.__class__] + {value}._encode()"
 
 
 def _union_reader(union: UnionType) -> Callable[[bytes, int], tuple[Any, int]]:

@@ -119,7 +119,7 @@ def _process_private(
     if message.content_type == ContentType.APPLICATION:
         received = _application_message(verified, tree, sender)
         return Transition(state.step(messages=messages), received, tuple(spent))
-    handled = _handle_handshake(replace(state, messages=messages), environment, verified, now)
+    handled = _handle_handshake(state.with_changes({"messages": messages}), environment, verified, now)
     return replace(handled, spent=(*spent, *handled.spent))
 
 
