@@ -17,7 +17,8 @@ a wire struct                           hex of exactly one such struct
 another dataclass                       an object with exactly that dataclass's fields
 ======================================  ==============================================================
 
-`Expected[T]` marks what an implementation must come to by itself. So the tests know what a change must break.
+`Expected[T]` marks what the vector's author computed and the engine must come to as well, or find authentic. A change
+of a single bit of it must make the entry fail, and so the tests know what to change.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ class SignWithLabel:
     """`SignWithLabel(priv, label, content)`, which need not give the same signature each time."""
 
     priv: Hex
-    pub: Expected[Hex]
+    pub: Hex
     content: Hex
     label: str
     signature: Expected[Hex]
@@ -139,7 +139,7 @@ class EncryptWithLabel:
     """`EncryptWithLabel(pub, label, context, plaintext)`, which never gives the same twice."""
 
     priv: Hex
-    pub: Expected[Hex]
+    pub: Hex
     label: str
     context: Hex
     plaintext: Expected[Hex]
@@ -178,9 +178,7 @@ class CryptoBasics(Entry):
             expect_equal(suite.ref_hash(hashing.label, hashing.value), hashing.out, "out")
         with at("expand_with_label"):
             expanding = self.expand_with_label
-            out = suite.expand_with_label(
-                expanding.secret.value, expanding.label, expanding.context, expanding.length
-            )
+            out = suite.expand_with_label(expanding.secret.value, expanding.label, expanding.context, expanding.length)
             expect_equal(out, expanding.out, "out")
         with at("derive_secret"):
             deriving = self.derive_secret

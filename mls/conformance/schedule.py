@@ -126,7 +126,8 @@ class KeySchedule(Entry):
         with at("exporter"):
             exported = export_secret(suite, kept.exporter_secret, exporter.label, exporter.context, exporter.length)
             expect_equal(exported, exporter.secret, "secret")
-        wipe((init_secret, confirmation_key, encryption_secret, *(set_aside for set_aside in kept.all()[1:])))
+        used = (init_secret, confirmation_key, encryption_secret, *kept.all())
+        wipe(secret for secret in used if secret is not kept.init_secret)
         return kept.init_secret
 
 
@@ -157,9 +158,9 @@ class TranscriptHashes(Entry):
     """One Commit's step of the transcript hashes, and its confirmation tag."""
 
     cipher_suite: CipherSuite
-    confirmation_key: Expected[Secret]
+    confirmation_key: Secret
     authenticated_content: Expected[AuthenticatedContent]
-    interim_transcript_hash_before: Expected[Hex]
+    interim_transcript_hash_before: Hex
     confirmed_transcript_hash_after: Expected[Hex]
     interim_transcript_hash_after: Expected[Hex]
 
@@ -182,7 +183,7 @@ class TranscriptHashes(Entry):
 class SenderDataKeys:
     """The key and nonce for the sender data that goes with a ciphertext."""
 
-    sender_data_secret: Expected[Secret]
+    sender_data_secret: Secret
     ciphertext: Hex
     key: Expected[Hex]
     nonce: Expected[Hex]

@@ -109,6 +109,12 @@ class HPKEPrivateKey:
             self._public = self.kem.public_bytes(self.key)
         return self._public
 
+    def copy(self) -> HPKEPrivateKey:
+        """Return the same key with a secret of its own, to be wiped on its own."""
+        twin = HPKEPrivateKey(self.kem, self.secret.value)
+        twin._key, twin._public = self._key, self._public
+        return twin
+
     def __repr__(self) -> str:
         return f"<HPKEPrivateKey, KEM 0x{self.kem.id:04x}>"
 

@@ -89,7 +89,7 @@ def join(
         signature_key=bundle.signature_key,
         resumption_keys=(ResumptionKey(context.epoch, keys.secrets.resumption_psk),),
     )
-    spent = () if bundle.key_package.is_last_resort else (bundle.init_key.secret,)
+    spent = () if bundle.key_package.is_last_resort else (bundle.init_key.secret, bundle.encryption_key.secret)
     return Transition(state, Joined(context.epoch, math.LeafIndex(info.signer)), spent)
 
 
@@ -134,7 +134,8 @@ def _private_tree(
     tree: RatchetTree, own_leaf: LeafIndex, signer: LeafIndex, bundle: KeyPackageBundle, secrets: GroupSecrets
 ) -> PrivateTree:
     """Return the private keys of a new member: its leaf's, and those that the Welcome's path secret gives."""
-    keys: dict[NodeIndex, HPKEPrivateKey] = {math.leaf_node_index(own_leaf): bundle.encryption_key}
+    # A copy: this group will wipe its leaf's key one day, while a last resort's serves other groups too.
+    keys: dict[NodeIndex, HPKEPrivateKey] = {math.leaf_node_index(own_leaf): bundle.encryption_key.copy()}
     if secrets.path_secret is not None:
         ancestor = math.common_ancestor(own_leaf, signer)
         path = math.direct_path(own_leaf, tree.leaf_count)

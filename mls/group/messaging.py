@@ -50,16 +50,22 @@ __all__ = [
 
 
 def protect(
-    state: GroupState, environment: Environment, data: bytes, *, authenticated_data: bytes = b""
+    state: GroupState,
+    environment: Environment,
+    data: bytes,
+    *,
+    authenticated_data: bytes = b"",
+    while_proposals_wait: bool = False,
 ) -> Transition[MLSMessage]:
     """Encrypt an application message. `authenticated_data` is sent along in the clear, under the signature.
 
     Raises `UsageError` while proposals wait: they must be committed first (section 12.4), so that, say, who is
-    about to be removed does not read on. `drop_proposals` is for those that nobody will commit.
+    about to leave does not read on. `while_proposals_wait` is for one who cannot commit now, and would rather say
+    something to the members as they are than nothing.
     """
     state.require_active()
-    if state.proposals:
-        msg = f"{len(state.proposals)} proposals wait: commit them, or drop them, before sending (RFC 9420, 12.4)"
+    if state.proposals and not while_proposals_wait:
+        msg = f"{len(state.proposals)} proposals wait: commit them before sending (RFC 9420, section 12.4)"
         raise UsageError(msg)
     message = _authenticate(state, WireFormat.PRIVATE_MESSAGE, ApplicationData(data), authenticated_data)
     sealed, messages, spent = _encrypt(state, message, environment.padding, environment.random)
@@ -124,7 +130,10 @@ def leave(state: GroupState, environment: Environment, *, authenticated_data: by
 
 
 def drop_proposals(state: GroupState, references: Collection[bytes]) -> Transition[None]:
-    """Forget received proposals that shall not be committed, such as ones that the application refuses."""
+    """Forget received proposals, such as ones that the application refuses.
+
+    Only for what no member will commit: a Commit that refers to a forgotten proposal cannot be followed.
+    """
     kept = tuple(item for item in state.proposals if item.reference not in references)
     return Transition(state.step(proposals=kept), None, ())
 

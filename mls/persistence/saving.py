@@ -60,8 +60,10 @@ class _Item(NamedTuple):
 def changes(before: GroupState | None, after: GroupState) -> Changes:
     """Return what turns the stored `before` into `after`; with `None`, all of `after`.
 
-    Raises `UsageError` where `after` does not come after `before`: storing it would bring used keys back.
+    Nothing, where they are one state. Raises `UsageError` where `after` does not come after `before`: storing it would bring used keys back.
     """
+    if before is after:
+        return Changes(after.revision, after.revision, (), ())
     if before is not None and after.revision <= before.revision:
         msg = f"revision {after.revision} does not come after revision {before.revision}"
         raise UsageError(msg)
