@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from mls import rules
 from mls.crypto.suite import cipher_suite
-from mls.group.epoch import initial_state
+from mls.group.epoch import first_state, initial_state
 from mls.group.leaf_validation import PendingChecks, check_extension_list, check_leaf, supports_extensions
 from mls.group.proposal_list import check_external_senders
-from mls.group.state import GroupState, ResumptionKey, Status, Transition
+from mls.group.state import Transition
 from mls.registry import GREASE, MLS10, CredentialType, ExtensionType, ProposalType
 from mls.tree import math
 from mls.tree.private_tree import PrivateTree
@@ -176,14 +176,5 @@ def create_group(
     tree = RatchetTree.single(suite, leaf)
     context = GroupContext(MLS10, suite.number, group_id, 0, tree.tree_hash(), b"", extensions)
     keys = initial_state(context, tree, random(suite.Nh))
-    state = GroupState(
-        revision=0,
-        status=Status.ACTIVE,
-        public=keys.public,
-        epoch_secrets=keys.secrets,
-        messages=keys.messages,
-        private_tree=PrivateTree(math.LeafIndex(0), {math.NodeIndex(0): encryption_key}),
-        signature_key=client.signature_key,
-        resumption_keys=(ResumptionKey(0, keys.secrets.resumption_psk),),
-    )
+    state = first_state(keys, PrivateTree(math.LeafIndex(0), {math.NodeIndex(0): encryption_key}), client.signature_key)
     return Transition(state, None, ())

@@ -29,6 +29,7 @@ from mls.wire.psk import ExternalPSK, PreSharedKeyID, ResumptionPSK
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mls.crypto.signature import SignaturePrivateKey
     from mls.group.environment import Environment, Limits
     from mls.group.proposal_list import Applied
     from mls.group.received import Committed
@@ -45,6 +46,7 @@ __all__ = [
     "enter",
     "expire",
     "find_psks",
+    "first_state",
     "initial_state",
     "is_over",
     "new_context",
@@ -114,6 +116,20 @@ def _keys(context: GroupContext, tree: RatchetTree, secret: bytes, joiner: bytes
     interim = interim_transcript_hash(suite, context.confirmed_transcript_hash, tag)
     messages = SecretTree(suite, tree.leaf_count, encryption_secret)
     return EpochKeys(PublicState(context, tree, tag, interim), secrets, messages, joiner, member)
+
+
+def first_state(keys: EpochKeys, private_tree: PrivateTree, signature_key: SignaturePrivateKey) -> GroupState:
+    """Return the state of one who has just come into a group, by whichever way."""
+    return GroupState(
+        revision=0,
+        status=Status.ACTIVE,
+        public=keys.public,
+        epoch_secrets=keys.secrets,
+        messages=keys.messages,
+        private_tree=private_tree,
+        signature_key=signature_key,
+        resumption_keys=(ResumptionKey(keys.public.context.epoch, keys.secrets.resumption_psk),),
+    )
 
 
 def find_psks(

@@ -11,13 +11,13 @@ from mls.framing.content import sign, verify
 from mls.framing.public import open_public, protect_public
 from mls.group.applying import check_path
 from mls.group.environment import Proposed
-from mls.group.epoch import changes_of, find_psks, new_context, provisional_context, start_epoch
+from mls.group.epoch import changes_of, find_psks, first_state, new_context, provisional_context, start_epoch
 from mls.group.group_info import ratchet_tree_of, verify_group_info
 from mls.group.joining import check_joiner_supports
 from mls.group.processing import decode_message
 from mls.group.proposal_list import apply_proposals, check_application_rules, check_external_commit_proposals
 from mls.group.received import Committed
-from mls.group.state import GroupState, PublicState, ResumptionKey, Status, Transition
+from mls.group.state import PublicState, Transition
 from mls.group.tree_validation import load_tree
 from mls.registry import WireFormat
 from mls.schedule.key_schedule import EXTERNAL_INIT_LABEL
@@ -112,16 +112,7 @@ def join_externally(
         psk_secret(suite, find_psks(applied.psks, None, environment)),
     )
     signed = AuthenticatedContent(WireFormat.PUBLIC_MESSAGE, content, signature, keys.public.confirmation_tag)
-    state = GroupState(
-        revision=0,
-        status=Status.ACTIVE,
-        public=keys.public,
-        epoch_secrets=keys.secrets,
-        messages=keys.messages,
-        private_tree=PrivateTree(own_leaf, fresh.private_keys),
-        signature_key=client.signature_key,
-        resumption_keys=(ResumptionKey(context.epoch + 1, keys.secrets.resumption_psk),),
-    )
+    state = first_state(keys, PrivateTree(own_leaf, fresh.private_keys), client.signature_key)
     committed = Committed(
         epoch=context.epoch + 1,
         committer=NewMemberCommit(),

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from mls import rules
 from mls.errors import UsageError
-from mls.group.epoch import find_psks, start_epoch_from_joiner
+from mls.group.epoch import find_psks, first_state, start_epoch_from_joiner
 from mls.group.group_info import ratchet_tree_of, verify_group_info
 from mls.group.leaf_validation import check_extension_list, supports_extensions
 from mls.group.processing import decode_message
 from mls.group.received import Joined
-from mls.group.state import GroupState, ResumptionKey, Status, Transition
+from mls.group.state import GroupState, Transition
 from mls.group.successors import check_special_psks, check_successor
 from mls.group.tree_validation import load_tree
 from mls.schedule.key_schedule import member_secret, welcome_keys
@@ -79,16 +79,7 @@ def join(
     keys = start_epoch_from_joiner(context, ratchet_tree, secrets.joiner_secret, psks)
     rules.CONFIRMATION_TAG_IS_VALID.require(hmac.compare_digest(keys.public.confirmation_tag, info.confirmation_tag))
     check_successor(secrets.psks, keys.public, previous, environment)
-    state = GroupState(
-        revision=0,
-        status=Status.ACTIVE,
-        public=keys.public,
-        epoch_secrets=keys.secrets,
-        messages=keys.messages,
-        private_tree=private_tree,
-        signature_key=bundle.signature_key,
-        resumption_keys=(ResumptionKey(context.epoch, keys.secrets.resumption_psk),),
-    )
+    state = first_state(keys, private_tree, bundle.signature_key)
     spent = () if bundle.key_package.is_last_resort else (bundle.init_key.secret, bundle.encryption_key.secret)
     return Transition(state, Joined(context.epoch, math.LeafIndex(info.signer)), spent)
 

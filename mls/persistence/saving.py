@@ -60,7 +60,8 @@ class _Item(NamedTuple):
 def changes(before: GroupState | None, after: GroupState) -> Changes:
     """Return what turns the stored `before` into `after`; with `None`, all of `after`.
 
-    Nothing, where they are one state. Raises `UsageError` where `after` does not come after `before`: storing it would bring used keys back.
+    Nothing, where they are one state. Raises `UsageError` where `after` does not come after `before`: storing it
+    would bring used keys back.
     """
     if before is after:
         return Changes(after.revision, after.revision, (), ())
