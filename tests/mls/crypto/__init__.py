@@ -1,0 +1,1 @@
+"""The cryptography: against published vectors, against `cryptography`'s own HPKE, and at its edges."""
