@@ -70,6 +70,7 @@ from mls.group.messaging import (
     leave,
     new_member_proposal,
     propose,
+    propose_add,
     propose_update,
     protect,
 )
@@ -156,6 +157,7 @@ __all__ = [
     "new_member_proposal",
     "process",
     "propose",
+    "propose_add",
     "propose_update",
     "protect",
     "reinitialize",

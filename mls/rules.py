@@ -156,7 +156,6 @@ PSK_USAGE_FITS = Rule("12.1.4", "a PreSharedKey proposal has usage reinit or bra
 REINIT_VERSION_IS_NOT_LOWER = Rule("12.1.5", "a ReInit's version is not less than the group's")
 GROUP_EXTENSIONS_ARE_SUPPORTED_BY_ALL = Rule("12.1.7", "all members support what the new extensions require")
 EXTERNAL_PROPOSAL_TYPE_IS_ALLOWED = Rule("12.1.8", "an external sender may propose this type", MalformedError)
-EXTERNAL_PROPOSAL_IS_PUBLIC = Rule("12.1.8", "a message from outside the group is a PublicMessage")
 
 PROPOSALS_ARE_WITHIN_THE_LIMIT = Rule("12.1", "no more proposals wait for a Commit than the limit", ExhaustedError)
 
@@ -209,6 +208,7 @@ OWN_LEAF_IS_IN_THE_TREE = Rule("12.4.3.1", "the KeyPackage's leaf is in the tree
 WELCOME_PATH_SECRET_MATCHES = Rule("12.4.3.1", "the path secret gives the private keys of the tree's nodes")
 JOINED_EPOCH_IS_1 = Rule("12.4.3.1", "a group made by reinit or branch is joined in epoch 1")
 OLD_GROUP_IS_AVAILABLE = Rule("12.4.3.1", "the group that a reinit or branch comes from is at hand", MissingError)
+WELCOME_CONTINUES_THE_OLD_GROUP = Rule("12.4.2", "a Welcome that takes a group's place carries that group's PSK")
 REINIT_WAS_COMMITTED = Rule("12.4.3.1", "the old group's last Commit contains a ReInit")
 EXTERNAL_COMMIT_HAS_A_PATH = Rule("12.4.3.2", "an external Commit has a path")
 EXTERNAL_COMMIT_HAS_NO_REFERENCES = Rule("12.4.3.2", "an external Commit refers to no proposal but SelfRemoves")

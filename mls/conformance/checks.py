@@ -8,12 +8,12 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
-from mls.errors import MlsError, RuleError
+from mls.errors import MlsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CheckError", "Step", "at", "expect", "expect_equal", "explain"]
+__all__ = ["CheckError", "Step", "at", "expect", "expect_equal"]
 
 Step: TypeAlias = str | int
 """A key of an object, or a position in an array."""
@@ -51,24 +51,19 @@ def at(*steps: Step) -> Iterator[None]:
     except CheckError as error:
         raise error.within(*steps) from error
     except (MlsError, ValueError) as error:
-        raise CheckError(steps, explain(error)) from error
+        raise CheckError(steps, str(error)) from error
 
 
-def explain(error: MlsError | ValueError) -> str:
-    """Return why the engine refused something. A rule's text says what should hold."""
-    return f"it does not hold that {error}" if isinstance(error, RuleError) else str(error)
-
-
-def expect(holds: bool, place: Step, reason: str) -> None:  # noqa: FBT001 - reads as a sentence
+def expect(holds: bool, reason: str, *place: Step) -> None:  # noqa: FBT001 - reads as a sentence
     """Fail with `reason` unless `holds`."""
     if not holds:
-        raise CheckError((place,), reason)
+        raise CheckError(place, reason)
 
 
-def expect_equal(computed: object, stated: object, place: Step) -> None:
+def expect_equal(computed: object, stated: object, *place: Step) -> None:
     """Fail unless the engine's value is the vector's."""
     if computed != stated:
-        raise CheckError((place,), _difference(computed, stated))
+        raise CheckError(place, _difference(computed, stated))
 
 
 def _difference(computed: object, stated: object) -> str:

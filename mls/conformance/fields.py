@@ -8,7 +8,7 @@ annotation                              JSON
 `str`                                   a string
 `UInt16`, `UInt32`, `UInt64`            a number of that size (the codec's own words)
 `Hex`                                   a string of hex digits; the Python value is bytes
-`Secret`                                the same, not empty
+`Secret`                                the same; the Python value is a secret
 `CipherSuite`                           the number of a suite that the engine has
 a wire struct                           hex of exactly one such struct
 `Annotated[bytes, EncodingOf(struct)]`  the same, kept as bytes: what is tested is the encoding itself
@@ -29,7 +29,7 @@ from abc import ABC, abstractmethod
 from binascii import unhexlify
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, TypeAlias, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias, TypeVar, get_args, get_origin
 
 from mls.codec import Struct
 from mls.codec.types import Integer
@@ -74,7 +74,7 @@ Expected: TypeAlias = Annotated[T, EXPECTED]
 class Entry(ABC):
     """One entry of a vector file, read and well-formed."""
 
-    __slots__: ClassVar[tuple[str, ...]] = ()
+    __slots__ = ()
 
     @abstractmethod
     def check(self, random: Random) -> None:
@@ -84,7 +84,7 @@ class Entry(ABC):
 class Kind(ABC):
     """What a field holds."""
 
-    __slots__: ClassVar[tuple[str, ...]] = ()
+    __slots__ = ()
 
     @abstractmethod
     def read(self, value: object) -> object:
@@ -161,13 +161,10 @@ class HexDigits(Kind):
 
 @dataclass(frozen=True, slots=True)
 class SecretDigits(HexDigits):
-    """A secret. The engine takes an empty one for one that was wiped, and none of the formats has one."""
+    """A secret."""
 
     def read(self, value: object) -> Secret:
-        data = self.bytes_of(value)
-        if not data:
-            raise _wrong("is an empty secret")
-        return Secret(data)
+        return Secret(self.bytes_of(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +289,8 @@ def _kind(annotation: object) -> Kind:
                 return mark
             case Integer(size=size):
                 return Number(size)
+            case _:
+                pass
     origin = get_origin(annotation)
     if origin is Annotated:
         return _kind(get_args(annotation)[0])

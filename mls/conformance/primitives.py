@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mls.codec import UInt16, UInt32, decode_length, encode_length
 from mls.conformance.checks import at, expect, expect_equal
 from mls.conformance.fields import Entry, Expected, Hex
+from mls.conformance.keys import load_hpke_key, load_signature_key
 from mls.crypto.secret import Secret
 from mls.crypto.suite import CipherSuite
 from mls.tree import math
@@ -34,7 +35,7 @@ class TreeMath(Entry):
     sibling: Expected[tuple[UInt32 | None, ...]]
 
     def check(self, random: Random) -> None:  # noqa: ARG002 - the interface of every format
-        expect(self.n_leaves.bit_count() == 1, "n_leaves", "is not a power of two, as full trees have")
+        expect(self.n_leaves.bit_count() == 1, "is not a power of two, as full trees have", "n_leaves")
         expect_equal(math.node_count(self.n_leaves), self.n_nodes, "n_nodes")
         root = math.root(self.n_leaves)
         expect_equal(root, self.root, "root")
@@ -53,7 +54,7 @@ class TreeMath(Entry):
     def _check_relation(
         self, name: str, stated: tuple[int | None, ...], computed: Callable[[NodeIndex], NodeIndex | None]
     ) -> None:
-        expect(len(stated) == self.n_nodes, name, f"has {len(stated)} values for {self.n_nodes} nodes")
+        expect(len(stated) == self.n_nodes, f"has {len(stated)} values for {self.n_nodes} nodes", name)
         with at(name):
             for index, value in enumerate(stated):
                 expect_equal(computed(NodeIndex(index)), value, index)
@@ -126,12 +127,12 @@ class SignWithLabel:
     def check(self, suite: CipherSuite) -> None:
         """Verify the vector's signature, and one of our own."""
         valid = suite.verify_with_label(self.pub, self.label, self.content, self.signature)
-        expect(valid, "signature", "is not valid")
+        expect(valid, "is not valid", "signature")
         with at("priv"):
-            key = suite.load_signature_key(self.priv)
+            key = load_signature_key(suite, self.priv)
         signature = suite.sign_with_label(key, self.label, self.content)
         valid = suite.verify_with_label(self.pub, self.label, self.content, signature)
-        expect(valid, "priv", "a signature with it does not verify with pub")
+        expect(valid, "a signature with it does not verify with pub", "priv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +150,14 @@ class EncryptWithLabel:
     def check(self, suite: CipherSuite, random: Random) -> None:
         """Decrypt the vector's ciphertext, and one of our own."""
         with at("priv"):
-            key = suite.load_hpke_key(self.priv)
+            key = load_hpke_key(suite, self.priv)
         plaintext = suite.decrypt_with_label(key, self.label, self.context, self.kem_output, self.ciphertext)
-        expect(plaintext is not None, "ciphertext", "does not decrypt")
+        expect(plaintext is not None, "does not decrypt", "ciphertext")
         expect_equal(plaintext, self.plaintext, "plaintext")
         with at("pub"):
             sealed = suite.encrypt_with_label(self.pub, self.label, self.context, self.plaintext, random)
         plaintext = suite.decrypt_with_label(key, self.label, self.context, *sealed)
-        expect(plaintext == self.plaintext, "pub", "what is encrypted to it does not decrypt with priv")
+        expect(plaintext == self.plaintext, "what is encrypted to it does not decrypt with priv", "pub")
 
 
 @dataclass(frozen=True, slots=True)

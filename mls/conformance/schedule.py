@@ -87,6 +87,7 @@ class KeySchedule(Entry):
     epochs: tuple[Epoch, ...]
 
     def check(self, random: Random) -> None:  # noqa: ARG002 - the interface of every format
+        expect(bool(self.epochs), "is empty", "epochs")
         init_secret = self.initial_init_secret
         for number, epoch in enumerate(self.epochs):
             with at("epochs", number):
@@ -104,10 +105,11 @@ class KeySchedule(Entry):
         member = member_secret(suite, joiner, epoch.psk_secret)
         # The engine never hands out the welcome_secret itself: see whether what it derives from it is the same.
         welcome = epoch.welcome_secret.value
+        expect_equal(suite.Nh, len(welcome), "welcome_secret", "length")  # HMAC would not mind zeros at the end
         key = suite.expand_with_label(welcome, "key", b"", suite.Nk)
         nonce = suite.expand_with_label(welcome, "nonce", b"", suite.Nn)
         same = welcome_keys(suite, member) == WelcomeKeys(key, nonce)
-        expect(same, "welcome_secret", "does not give the engine's key and nonce")
+        expect(same, "does not give the engine's key and nonce", "welcome_secret")
         kept, confirmation_key, encryption_secret = epoch_secrets(suite, epoch_secret(suite, member, context))
         for name, computed, stated in (
             ("init_secret", kept.init_secret, epoch.init_secret),
@@ -167,14 +169,14 @@ class TranscriptHashes(Entry):
     def check(self, random: Random) -> None:  # noqa: ARG002 - the interface of every format
         suite, message = self.cipher_suite, self.authenticated_content
         is_commit = isinstance(message.content.content, Commit)
-        expect(is_commit, "authenticated_content", "does not contain a Commit")
+        expect(is_commit, "does not contain a Commit", "authenticated_content")
         tag = message.confirmation_tag or b""
         confirmed = confirmed_transcript_hash(
             suite, self.interim_transcript_hash_before, message.wire_format, message.content, message.signature
         )
         expect_equal(confirmed, self.confirmed_transcript_hash_after, "confirmed_transcript_hash_after")
         confirms = suite.mac_is_valid(self.confirmation_key, self.confirmed_transcript_hash_after, tag)
-        expect(confirms, "confirmation_key", "the content's confirmation tag is not valid under it")
+        expect(confirms, "the content's confirmation tag is not valid under it", "confirmation_key")
         interim = interim_transcript_hash(suite, confirmed, tag)
         expect_equal(interim, self.interim_transcript_hash_after, "interim_transcript_hash_after")
 
@@ -195,8 +197,8 @@ class SenderDataKeys:
         """
         sender = SenderData(0, 0, bytes(4))
         aad = SenderDataAAD(b"", 0, ContentType.APPLICATION).encode()
-        expect(len(self.key) == suite.Nk, "key", f"has {len(self.key)} bytes instead of {suite.Nk}")
-        expect(len(self.nonce) == suite.Nn, "nonce", f"has {len(self.nonce)} bytes instead of {suite.Nn}")
+        expect(len(self.key) == suite.Nk, f"has {len(self.key)} bytes instead of {suite.Nk}", "key")
+        expect(len(self.nonce) == suite.Nn, f"has {len(self.nonce)} bytes instead of {suite.Nn}", "nonce")
         sealed = suite.aead.seal(self.key, self.nonce, sender.encode(), aad)
         message = PrivateMessage(b"", 0, ContentType.APPLICATION, b"", sealed, self.ciphertext)
         tree = tree_of_signers(suite, {0: b""}, random)
@@ -228,7 +230,7 @@ class SecretTree(Entry):
         suite = self.cipher_suite
         with at("sender_data"):
             self.sender_data.check(suite, random)
-        expect(bool(self.leaves), "leaves", "is empty")
+        expect(bool(self.leaves), "is empty", "leaves")
         leaf_count = math.full_leaf_count(math.node_count(len(self.leaves)))
         tree = EngineTree(suite, leaf_count, self.encryption_secret)
         for index, generations in enumerate(self.leaves):

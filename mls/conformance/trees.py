@@ -60,11 +60,11 @@ class TreeOperations(Entry):
             case Add(key_package=key_package):
                 edit.add_leaf(key_package.leaf_node)
             case Update(leaf_node=leaf):
-                expect(tree.leaf(self.proposal_sender) is not None, "sender", "is not a member")
+                expect(tree.leaf(self.proposal_sender) is not None, "is not a member", "sender")
                 edit.update_leaf(LeafIndex(self.proposal_sender), leaf)
             case Remove(removed=removed):
                 others = tree.member_count > 1 and tree.leaf(removed) is not None
-                expect(others, "removed", "is not a member, or the only one")
+                expect(others, "is not a member, or the only one", "removed")
                 edit.remove_leaf(LeafIndex(removed))
                 edit.truncate()
             case other:

@@ -122,17 +122,21 @@ class HPKEPrivateKey:
 class MontgomeryKem(Kem):
     """DHKEM(X25519, HKDF-SHA256) and DHKEM(X448, HKDF-SHA512): keys are raw bytes, and any bytes are a private key."""
 
-    __slots__ = ("_private_class", "_public_class")
+    __slots__ = ("_low_order", "_prime", "_private_class", "_public_class")
 
     def __init__(
         self,
         number: int,
         kdf: Kdf,
         size: int,
+        prime: int,
+        low_order: tuple[int, ...],
         private_class: type[x25519.X25519PrivateKey | x448.X448PrivateKey],
         public_class: type[x25519.X25519PublicKey | x448.X448PublicKey],
     ) -> None:
         super().__init__(number, kdf, size, size)
+        self._prime = prime
+        self._low_order = frozenset({0, 1, prime - 1, *low_order})
         self._private_class = private_class
         self._public_class = public_class
 
@@ -140,6 +144,12 @@ class MontgomeryKem(Kem):
         return self._private_class.from_private_bytes(data)
 
     def parse_public(self, data: bytes) -> PublicKey:
+        # A point of low order gives every sender the same, known secret, which OpenSSL refuses, but only when it
+        # encrypts: too late, for the key is in the tree then. And one point in two encodings would be two keys.
+        coordinate = int.from_bytes(data, "little")
+        if coordinate >= self._prime or coordinate in self._low_order:
+            msg = "not a public key: a point of low order, or not in its shortest form"
+            raise ValueError(msg)
         return self._public_class.from_public_bytes(data)
 
     def public_bytes(self, key: PrivateKey) -> bytes:
@@ -161,6 +171,9 @@ class NistKem(Kem):
         self.bitmask = bitmask
 
     def parse_private(self, data: bytes | bytearray) -> ec.EllipticCurvePrivateKey:
+        if len(data) != self.Nsk:
+            msg = f"{len(data)} bytes instead of {self.Nsk}"
+            raise ValueError(msg)
         return ec.derive_private_key(int.from_bytes(data, "big"), self.curve)
 
     def parse_public(self, data: bytes) -> ec.EllipticCurvePublicKey:

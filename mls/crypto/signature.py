@@ -150,6 +150,10 @@ class Ecdsa(SignatureScheme):
         return scalar.to_bytes(size, "big")
 
     def parse_private(self, data: bytes | bytearray) -> ec.EllipticCurvePrivateKey:
+        size = -(-self.curve.key_size // 8)
+        if len(data) != size:
+            msg = f"{len(data)} bytes instead of {size}"
+            raise ValueError(msg)
         return ec.derive_private_key(int.from_bytes(data, "big"), self.curve)
 
     def parse_public(self, data: bytes) -> ec.EllipticCurvePublicKey:

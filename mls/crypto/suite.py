@@ -198,8 +198,20 @@ _SHA256 = Kdf("sha256", 32)
 _SHA384 = Kdf("sha384", 48)
 _SHA512 = Kdf("sha512", 64)
 
-_X25519 = MontgomeryKem(0x0020, _SHA256, 32, x25519.X25519PrivateKey, x25519.X25519PublicKey)
-_X448 = MontgomeryKem(0x0021, _SHA512, 56, x448.X448PrivateKey, x448.X448PublicKey)
+_X25519 = MontgomeryKem(
+    0x0020,
+    _SHA256,
+    32,
+    2**255 - 19,
+    (
+        # The two points of order 8 (RFC 7748, section 7, names the risk; the values follow from the curve).
+        325606250916557431795983626356110631294008115727848805560023387167927233504,
+        39382357235489614581723060781553021112529911719440698176882885853963445705823,
+    ),
+    x25519.X25519PrivateKey,
+    x25519.X25519PublicKey,
+)
+_X448 = MontgomeryKem(0x0021, _SHA512, 56, 2**448 - 2**224 - 1, (), x448.X448PrivateKey, x448.X448PublicKey)
 _P256 = NistKem(0x0010, _SHA256, ec.SECP256R1(), 0xFF)
 _P384 = NistKem(0x0011, _SHA384, ec.SECP384R1(), 0xFF)
 _P521 = NistKem(0x0012, _SHA512, ec.SECP521R1(), 0x01)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from mls import rules
 from mls.errors import InternalError
-from mls.registry import MLS10, ContentType, WireFormat
+from mls.registry import MLS10, ContentType
 from mls.wire.commit import Commit
 from mls.wire.extensions import ExternalSenders, find_extension
 from mls.wire.framing import (
@@ -119,8 +119,6 @@ def _is_proposal(content: AnyContent) -> bool:
 def verify(message: AuthenticatedContent, tree: RatchetTree, context: GroupContext) -> VerifiedContent:
     """Check the sender and the signature, with the tree and context of the message's epoch. Raises `RuleError`."""
     content = message.content
-    if message.wire_format != WireFormat.PUBLIC_MESSAGE:
-        rules.EXTERNAL_PROPOSAL_IS_PUBLIC.require(isinstance(content.sender, Member))
     key = sender_key(content, tree, context)
     signed = to_be_signed(message.wire_format, content, context)
     valid = tree.suite.verify_with_label(key, LABEL, signed, message.signature)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from mls import rules
-from mls.errors import DecodeError, InternalError
+from mls.errors import DecodeError, InternalError, UsageError
 from mls.registry import ContentType, WireFormat
 from mls.tree.math import LeafIndex
 from mls.wire.commit import Commit
@@ -57,7 +57,6 @@ def pad_to_power_of_two(size: int) -> int:
 
 def protect_private(
     message: AuthenticatedContent,
-    sender: LeafIndex,
     tree: SecretTree,
     sender_data_secret: Secret,
     *,
@@ -66,7 +65,10 @@ def protect_private(
 ) -> tuple[PrivateMessage, SecretTree, list[Secret]]:
     """Encrypt `message` under the sender's next key: the PrivateMessage, the tree without the key, spent secrets."""
     suite, content = tree.suite, message.content
-    kind = content_type(content.content)
+    if not isinstance(content.sender, Member):  # section 6.3.2
+        msg = "only members send PrivateMessages"
+        raise UsageError(msg)
+    sender, kind = LeafIndex(content.sender.leaf_index), content_type(content.content)
     tree, message_key, spent = tree.next_key(sender, kind)
     plaintext = _encode_content(message)
     plaintext += bytes(padding(len(plaintext)))

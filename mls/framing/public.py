@@ -45,9 +45,10 @@ def open_public(
     content = message.content
     rules.APPLICATION_DATA_IS_ENCRYPTED.require(not isinstance(content.content, ApplicationData))
     opened = AuthenticatedContent(WireFormat.PUBLIC_MESSAGE, content, message.signature, message.confirmation_tag)
-    if message.membership_tag is not None and membership_key is not None:
+    if isinstance(content.sender, Member) and membership_key is not None:
         tbm = _authenticated_content_tbm(opened, context)
-        rules.MEMBERSHIP_TAG_IS_VALID.require(suite.mac_is_valid(membership_key, tbm, message.membership_tag))
+        stated = message.membership_tag or b""
+        rules.MEMBERSHIP_TAG_IS_VALID.require(suite.mac_is_valid(membership_key, tbm, stated))
     return opened
 
 

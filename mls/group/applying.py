@@ -155,6 +155,8 @@ def check_path(
     rules.PATH_KEYS_ARE_NEW.require(
         len(set(keys)) == len(keys) and not any(key in tree.encryption_keys for key in keys)
     )
+    for node in path.nodes:
+        rules.ENCRYPTION_KEY_IS_WELL_FORMED.require(tree.suite.is_hpke_public_key(node.encryption_key))
     checks = PendingChecks(tree.suite)
     check_leaf(leaf, committer, context.group_id, environment, checks)
     checks.settle()

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from mls.wire.extensions import Extension
     from mls.wire.group_context import GroupContext
 
-__all__ = ["CommitOptions", "CommitOutput", "commit"]
+__all__ = ["CommitOptions", "CommitOutput", "commit", "commit_linked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,6 @@ class CommitOptions:
     external_join: bool = False
     """Whether the Welcome's GroupInfo lets its reader join by external Commit."""
     group_info_extensions: tuple[Extension, ...] = ()
-    usage: ResumptionPSKUsage | None = None
-    """Set where this Commit links a new group to an old one (sections 11.2 and 11.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +93,37 @@ def commit(
     `now` is in seconds since 1970: a KeyPackage must be within its lifetime to be added. Raises `RuleError` for
     proposals that are not valid together, `UsageError` where this member cannot commit.
     """
+    return _commit(state, environment, now, proposals, references, options, None)
+
+
+def commit_linked(
+    state: GroupState,
+    environment: Environment,
+    *,
+    now: int,
+    proposals: Sequence[AnyProposal],
+    options: CommitOptions,
+    usage: ResumptionPSKUsage,
+) -> Transition[CommitOutput]:
+    """Make a new group's first Commit, which links it to an old one by a PSK of that usage (sections 11.2 and 11.3).
+
+    For `mls.group.successors`: nowhere else may such a PSK be committed.
+    """
+    return _commit(state, environment, now, proposals, (), options, usage)
+
+
+def _commit(
+    state: GroupState,
+    environment: Environment,
+    now: int,
+    proposals: Sequence[AnyProposal],
+    references: Collection[bytes] | None,
+    options: CommitOptions,
+    usage: ResumptionPSKUsage | None,
+) -> Transition[CommitOutput]:
     state.require_active()
     by_value = [Proposed(proposal, Member(state.own_leaf)) for proposal in proposals]
-    chosen, applied = _choose(state, environment, by_value, references, now, options.usage)
+    chosen, applied = _choose(state, environment, by_value, references, now, usage)
     with_path = options.with_path or path_is_required(chosen)
     provisional, fresh, path, signature_key = _make_path(state, environment, applied, options, with_path=with_path)
     check_application_rules(

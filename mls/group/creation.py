@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Final
 from mls import rules
 from mls.crypto.suite import cipher_suite
 from mls.group.epoch import first_state, initial_state
-from mls.group.leaf_validation import PendingChecks, check_extension_list, check_leaf, supports_extensions
+from mls.group.leaf_validation import (
+    PendingChecks,
+    check_extension_list,
+    check_key_package,
+    check_leaf,
+    check_leaf_against_members,
+    own_support,
+)
 from mls.group.proposal_list import check_external_senders
 from mls.group.state import Transition
 from mls.registry import GREASE, MLS10, CredentialType, ExtensionType, ProposalType
@@ -140,13 +147,17 @@ def create_key_package(
     is_last_resort: bool = False,
     extensions: tuple[Extension, ...] = (),
 ) -> KeyPackageBundle:
-    """Return a fresh KeyPackage. One that `is_last_resort` may be used more than once (section 16.8)."""
+    """Return a fresh KeyPackage. One that `is_last_resort` may be used more than once (section 16.8).
+
+    Raises `RuleError` where others would refuse it, as for extensions that the capabilities do not list.
+    """
     suite, random = client.suite, environment.random
     init_key, encryption_key = suite.generate_hpke_key(random), suite.generate_hpke_key(random)
     leaf = client.sign_leaf(encryption_key, lifetime)
     if is_last_resort:
         extensions = (*extensions, last_resort())
     unsigned = KeyPackage(MLS10, suite.number, init_key.public_key, leaf, extensions, b"")
+    check_key_package(unsigned, environment, PendingChecks(suite))  # all but the signatures, which are ours
     signature = suite.sign_with_label(client.signature_key, "KeyPackageTBS", unsigned.to_be_signed())
     return KeyPackageBundle(unsigned.replace(signature=signature), init_key, encryption_key, client.signature_key)
 
@@ -167,13 +178,14 @@ def create_group(
     check_extension_list(extensions)
     check_external_senders(extensions, suite, environment)
     types = [extension.extension_type for extension in extensions]
-    rules.NEW_GROUP_EXTENSIONS_ARE_SUPPORTED.require(supports_extensions(client.capabilities, types))
+    rules.NEW_GROUP_EXTENSIONS_ARE_SUPPORTED.require(own_support(client.capabilities, types))
     encryption_key = suite.generate_hpke_key(random)
     leaf = client.sign_leaf(encryption_key, lifetime)
     checks = PendingChecks(suite)
     check_leaf(leaf, None, b"", environment, checks)
     checks.settle()
     tree = RatchetTree.single(suite, leaf)
+    check_leaf_against_members(leaf, tree, extensions)
     context = GroupContext(MLS10, suite.number, group_id, 0, tree.tree_hash(), b"", extensions)
     keys = initial_state(context, tree, random(suite.Nh))
     state = first_state(keys, PrivateTree(math.LeafIndex(0), {math.NodeIndex(0): encryption_key}), client.signature_key)

@@ -193,7 +193,7 @@ def be_removed(state: GroupState, committed: Committed, now: int, limits: Limits
     Late messages stay readable for a while; every other secret goes. What takes its place is a wiped one, so
     that each attempt to use it is refused.
     """
-    gone = Secret(b"")
+    gone = Secret.gone()
     after = state.step(
         status=Status.REMOVED,
         epoch_secrets=EpochSecrets(gone, gone, gone, gone, gone, gone, gone),

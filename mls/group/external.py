@@ -13,7 +13,7 @@ from mls.group.applying import check_path
 from mls.group.environment import Proposed
 from mls.group.epoch import changes_of, find_psks, first_state, new_context, provisional_context, start_epoch
 from mls.group.group_info import ratchet_tree_of, verify_group_info
-from mls.group.joining import check_joiner_supports
+from mls.group.joining import check_group_info_extensions
 from mls.group.processing import decode_message
 from mls.group.proposal_list import apply_proposals, check_application_rules, check_external_commit_proposals
 from mls.group.received import Committed
@@ -34,7 +34,7 @@ from mls.wire.proposals import ExternalInit, PreSharedKey, Remove, SelfRemove
 from mls.wire.welcome import GroupInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from mls.group.creation import Client
     from mls.group.environment import Environment
@@ -62,17 +62,20 @@ def join_externally(
     replaces: LeafIndex | None = None,
     psks: Sequence[PreSharedKeyID] = (),
     self_removes: Sequence[bytes | MLSMessage] = (),
+    groups: Collection[bytes] = (),
     authenticated_data: bytes = b"",
 ) -> Transition[ExternalJoin]:
     """Join a group by an external Commit, with no member's help but a GroupInfo with an `external_pub`.
 
     `replaces` is this client's own old leaf, to be removed in the same Commit ("resync"). `self_removes` are
-    pending SelfRemove proposals, which an external Commit must take in. Raises `RuleError`, or `DecodeError`.
+    pending SelfRemove proposals, which an external Commit must take in; `groups` the ids of the groups that this
+    client is in, which `replaces` excepts. Raises `RuleError`, or `DecodeError`.
     """
     info = _group_info(group_info, environment)
     suite, context = client.suite, info.group_context
     rules.GROUP_INFO_SUITE_MATCHES.require(context.cipher_suite == suite.number)
-    check_joiner_supports(client.capabilities, info)
+    rules.GROUP_ID_IS_NEW.require(replaces is not None or context.group_id not in groups)
+    check_group_info_extensions(info, client.capabilities, suite, environment)
     old_tree = load_tree(suite, ratchet_tree_of(info, tree), context, environment)
     verify_group_info(suite, info, old_tree)
     interim = interim_transcript_hash(suite, context.confirmed_transcript_hash, info.confirmation_tag)

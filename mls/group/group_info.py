@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mls import rules
+from mls.group.leaf_validation import check_extension_list
 from mls.registry import ExtensionType
 from mls.schedule.key_schedule import external_key_pair
 from mls.wire.extensions import Extension, ExternalPub, pack_extension
@@ -52,6 +53,7 @@ def sign_group_info(
         extensions.append(Extension(ExtensionType.RATCHET_TREE, public.tree.to_extension().encode()))
     if external is not None:
         extensions.append(pack_extension(ExternalPub(external_key_pair(suite, external).public_key)))
+    check_extension_list(tuple(extensions))
     unsigned = GroupInfo(public.context, tuple(extensions), public.confirmation_tag, signer, b"")
     return unsigned.replace(signature=suite.sign_with_label(key, "GroupInfoTBS", unsigned.to_be_signed()))
 

@@ -9,8 +9,9 @@ from mls import rules
 from mls.errors import UsageError
 from mls.group.epoch import find_psks, first_state, start_epoch_from_joiner
 from mls.group.group_info import ratchet_tree_of, verify_group_info
-from mls.group.leaf_validation import check_extension_list, supports_extensions
+from mls.group.leaf_validation import check_extension_list, own_support
 from mls.group.processing import decode_message
+from mls.group.proposal_list import check_external_senders
 from mls.group.received import Joined
 from mls.group.state import GroupState, Transition
 from mls.group.successors import check_special_psks, check_successor
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from mls.crypto.kem import HPKEPrivateKey
+    from mls.crypto.suite import CipherSuite
     from mls.group.creation import KeyPackageBundle
     from mls.group.environment import Environment
     from mls.tree.math import LeafIndex, NodeIndex
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from mls.wire.leaf_node import Capabilities
     from mls.wire.tree import RatchetTreeExtension
 
-__all__ = ["check_joiner_supports", "find_bundle", "join"]
+__all__ = ["check_group_info_extensions", "find_bundle", "join"]
 
 
 def join(
@@ -71,7 +73,7 @@ def join(
     context = info.group_context
     rules.GROUP_INFO_SUITE_MATCHES.require(context.cipher_suite == suite.number)
     rules.GROUP_ID_IS_NEW.require(context.group_id not in groups)
-    check_joiner_supports(bundle.key_package.leaf_node.capabilities, info)
+    check_group_info_extensions(info, bundle.key_package.leaf_node.capabilities, suite, environment)
     ratchet_tree = load_tree(suite, ratchet_tree_of(info, tree), context, environment)
     verify_group_info(suite, info, ratchet_tree)
     own_leaf = _own_leaf(ratchet_tree, bundle)
@@ -94,12 +96,18 @@ def find_bundle(welcome: Welcome, key_packages: Iterable[KeyPackageBundle]) -> t
     return bundle, entries[bundle.reference]
 
 
-def check_joiner_supports(capabilities: Capabilities, info: GroupInfo) -> None:
-    """Check that a joiner supports the group's extensions (section 13.4); unknown ones beside them are ignored."""
+def check_group_info_extensions(
+    info: GroupInfo, capabilities: Capabilities, suite: CipherSuite, environment: Environment
+) -> None:
+    """Check what a joiner must of the group's extensions (sections 5.3.1 and 13.4).
+
+    It supports each of them; unknown ones outside the GroupContext are ignored.
+    """
     check_extension_list(info.extensions)
     check_extension_list(info.group_context.extensions)
     types = [extension.extension_type for extension in info.group_context.extensions]
-    rules.JOINER_SUPPORTS_GROUP_EXTENSIONS.require(supports_extensions(capabilities, types))
+    rules.JOINER_SUPPORTS_GROUP_EXTENSIONS.require(own_support(capabilities, types))
+    check_external_senders(info.group_context.extensions, suite, environment)
 
 
 def _open_group_secrets(welcome: Welcome, bundle: KeyPackageBundle, position: int) -> GroupSecrets:

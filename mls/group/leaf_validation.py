@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.utils import CryptographyDeprecationWarning
 
 from mls import rules
 from mls.crypto.batch import SignatureCheck, verify_batch
-from mls.registry import DEFAULT_EXTENSION_TYPES, DEFAULT_PROPOSAL_TYPES, MLS10
+from mls.registry import DEFAULT_EXTENSION_TYPES, DEFAULT_PROPOSAL_TYPES, GREASE, MLS10
 from mls.wire.credentials import X509Credential, credential_type
 from mls.wire.extensions import Extension, RequiredCapabilities, find_extension
 from mls.wire.leaf_node import KeyPackageSource
@@ -37,6 +39,7 @@ __all__ = [
     "check_leaf",
     "check_leaf_against_members",
     "check_lifetime_is_current",
+    "own_support",
     "supports_extensions",
 ]
 
@@ -72,6 +75,12 @@ def check_extension_list(extensions: tuple[Extension, ...]) -> None:
 def supports_extensions(capabilities: Capabilities, types: Iterable[int]) -> bool:
     """Return whether the capabilities cover these extension types; the default ones need no listing."""
     return all(kind in capabilities.extensions or kind in DEFAULT_EXTENSION_TYPES for kind in types)
+
+
+def own_support(capabilities: Capabilities, types: Iterable[int]) -> bool:
+    """Return whether one's own capabilities cover these extension types: without the GREASE in them (section 13.5)."""
+    types = list(types)
+    return GREASE.isdisjoint(types) and supports_extensions(capabilities, types)
 
 
 def check_leaf(
@@ -117,8 +126,8 @@ def _end_entity_key(credential: X509Credential, suite: CipherSuite) -> bytes | N
     rules.X509_CERTIFICATE_IS_WELL_FORMED.require(bool(credential.certificates), "the chain is empty")
     try:
         key = x509.load_der_x509_certificate(credential.certificates[0].cert_data).public_key()
-    except ValueError:
-        rules.X509_CERTIFICATE_IS_WELL_FORMED.fail()
+    except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm, CryptographyDeprecationWarning) as error:
+        rules.X509_CERTIFICATE_IS_WELL_FORMED.fail(str(error))
     return suite.signature.public_bytes_or_none(key)
 
 

@@ -12,9 +12,15 @@ from mls.framing.content import sign
 from mls.framing.private import Padding, no_padding, protect_private
 from mls.framing.public import protect_public
 from mls.group.environment import Proposed
-from mls.group.leaf_validation import PendingChecks, check_leaf, check_leaf_against_members
+from mls.group.leaf_validation import (
+    PendingChecks,
+    check_key_package,
+    check_leaf,
+    check_leaf_against_members,
+    check_lifetime_is_current,
+)
 from mls.group.state import OwnUpdate, Transition
-from mls.registry import DEFAULT_PROPOSAL_TYPES, ProposalType, WireFormat
+from mls.registry import DEFAULT_PROPOSAL_TYPES, EXTERNAL_PROPOSAL_TYPES, ProposalType, WireFormat
 from mls.schedule.key_schedule import export_secret
 from mls.wire.framing import ApplicationData, AuthenticatedContent, External, FramedContent, Member, NewMemberProposal
 from mls.wire.leaf_node import UpdateSource
@@ -43,6 +49,7 @@ __all__ = [
     "leave",
     "new_member_proposal",
     "propose",
+    "propose_add",
     "propose_update",
     "protect",
     "protect_handshake",
@@ -82,14 +89,41 @@ def propose(
 ) -> Transition[MLSMessage]:
     """Send a proposal for somebody to commit. This member may commit it itself.
 
-    For Updates there is `propose_update`, for leaving `leave`. Raises `UsageError` where the group's members do
-    not all support the proposal's type.
+    For Adds there is `propose_add`, for Updates `propose_update`, for leaving `leave`. Raises `ValidationError` where
+    the group's members do not all support the proposal's type.
     """
     state.require_active()
-    if isinstance(proposal, Update):
-        msg = "an Update needs a fresh key: use propose_update"
+    if isinstance(proposal, Add | Update):
+        needs = (
+            "its KeyPackage checked: use propose_add"
+            if isinstance(proposal, Add)
+            else "a fresh key: use propose_update"
+        )
+        msg = f"an {type(proposal).__name__} needs {needs}"
         raise UsageError(msg)
     return _propose(state, environment, proposal, authenticated_data, wire_format)
+
+
+def propose_add(
+    state: GroupState,
+    environment: Environment,
+    key_package: KeyPackage,
+    *,
+    now: int,
+    authenticated_data: bytes = b"",
+    wire_format: WireFormat = WireFormat.PRIVATE_MESSAGE,
+) -> Transition[MLSMessage]:
+    """Propose to add a client, for somebody to commit. `now` (seconds since 1970) must be in the KeyPackage's lifetime.
+
+    Raises `RuleError` for a KeyPackage that is not valid in this group.
+    """
+    state.require_active()
+    check_lifetime_is_current(key_package.leaf_node, now)
+    checks = PendingChecks(state.suite)
+    check_key_package(key_package, environment, checks)
+    checks.settle()
+    check_leaf_against_members(key_package.leaf_node, state.public.tree, state.public.context.extensions)
+    return _propose(state, environment, Add(key_package), authenticated_data, wire_format)
 
 
 def propose_update(
@@ -151,7 +185,12 @@ def external_proposal(
     *,
     authenticated_data: bytes = b"",
 ) -> MLSMessage:
-    """Return a proposal by an external sender: one who is in the group's `external_senders` (section 12.1.8)."""
+    """Return a proposal by an external sender: one who is in the group's `external_senders` (section 12.1.8).
+
+    Raises `MalformedError` for a type that external senders may not propose.
+    """
+    kind = proposal_type(proposal)
+    rules.EXTERNAL_PROPOSAL_TYPE_IS_ALLOWED.require(kind in EXTERNAL_PROPOSAL_TYPES, f"type {kind}")
     return _from_outside(context, External(sender_index), signature_key, proposal, authenticated_data)
 
 
@@ -225,7 +264,6 @@ def _encrypt(
 ) -> tuple[MLSMessage, SecretTree, list[Secret]]:
     sealed, messages, spent = protect_private(
         message,
-        state.own_leaf,
         state.messages,
         state.epoch_secrets.sender_data_secret,
         padding=padding,

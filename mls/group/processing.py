@@ -34,7 +34,8 @@ from mls.wire.proposals import SelfRemove, proposal_type
 if TYPE_CHECKING:
     from mls.group.environment import Environment
     from mls.group.received import Committed, Received
-    from mls.group.state import GroupState
+    from mls.group.state import GroupState, PastEpoch, PublicState
+    from mls.schedule.secret_tree import RatchetLimits, SecretTree
     from mls.tree.ratchet_tree import RatchetTree
     from mls.wire.framing import SenderData
     from mls.wire.proposals import AnyProposal
@@ -108,13 +109,13 @@ def _process_public(
 def _process_private(
     state: GroupState, environment: Environment, message: PrivateMessage, now: int
 ) -> Transition[Received]:
-    tree = state.public.tree
+    tree, limits = state.public.tree, environment.limits.ratchet
     sender = open_sender_data(state.suite, message, state.epoch_secrets.sender_data_secret, tree)
     if sender.leaf_index == state.own_leaf:
+        own = _own_message(message, sender, state.messages, state.public, limits)
         rules.OWN_COMMIT_IS_PENDING.require(message.content_type != ContentType.COMMIT)
-        sent = state.messages.next_generation(state.own_leaf, message.content_type)
-        return Transition(state, OwnMessage(state.epoch, sender.generation, sender.generation < sent), ())
-    opened, messages, spent = open_content(message, sender, state.messages, environment.limits.ratchet)
+        return Transition(state, own, ())
+    opened, messages, spent = open_content(message, sender, state.messages, limits)
     verified = verify(opened, tree, state.public.context)
     if message.content_type == ContentType.APPLICATION:
         received = _application_message(verified, tree, sender)
@@ -137,12 +138,26 @@ def _process_late(
         _require_current(state, message.content_type, message.epoch)
     sender = open_sender_data(state.suite, message, past.sender_data_secret, past.tree)
     if sender.leaf_index == past.own_leaf:
-        sent = past.messages.next_generation(past.own_leaf, message.content_type)
-        return Transition(state, OwnMessage(message.epoch, sender.generation, sender.generation < sent), ())
+        return Transition(state, _own_message(message, sender, past.messages, past, limits.ratchet), ())
     opened, messages, spent = open_content(message, sender, past.messages, limits.ratchet)
     received = _application_message(verify(opened, past.tree, past.context), past.tree, sender)
     after = (*state.past[:position], replace(past, messages=messages), *state.past[position + 1 :])
     return Transition(state.step(past=after), received, tuple(spent))
+
+
+def _own_message(
+    message: PrivateMessage, sender: SenderData, tree: SecretTree, epoch: PublicState | PastEpoch, limits: RatchetLimits
+) -> OwnMessage:
+    """Return what to say of a message whose sender data names this member's own leaf.
+
+    Any member can write that there. What this state has sent, it cannot open: the key is gone. What it has not
+    sent, it can: only a good signature shows that another copy of the state is at work, and not a liar.
+    """
+    is_known = sender.generation < tree.next_generation(LeafIndex(sender.leaf_index), message.content_type)
+    if not is_known:
+        opened, _, _ = open_content(message, sender, tree, limits)
+        verify(opened, epoch.tree, epoch.context)
+    return OwnMessage(message.epoch, sender.generation, is_known)
 
 
 def _application_message(verified: VerifiedContent, tree: RatchetTree, sender: SenderData) -> ApplicationMessage:

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from mls.group.environment import Environment, Proposed
     from mls.group.state import PublicState
     from mls.tree.math import LeafIndex
-    from mls.tree.ratchet_tree import RatchetTree, TreeEdit
+    from mls.tree.ratchet_tree import RatchetTree
     from mls.wire.commit import UpdatePath
     from mls.wire.extensions import Extension
     from mls.wire.framing import AnySender
@@ -66,7 +66,6 @@ __all__ = [
     "check_application_rules",
     "check_external_commit_proposals",
     "check_external_senders",
-    "check_keys_are_unique",
     "check_proposals",
     "check_replacement",
     "path_is_required",
@@ -127,7 +126,8 @@ def check_proposals(
             case SelfRemove():
                 rules.SELF_REMOVE_IS_BY_REFERENCE.require(item.reference is not None)
                 rules.NO_REMOVE_OF_COMMITTER.require(item.sender != Member(committer))
-            case ReInit(version=version):
+            case ReInit(version=version, extensions=extensions):
+                check_extension_list(extensions)
                 rules.REINIT_VERSION_IS_NOT_LOWER.require(version >= context.version)
             case _:
                 pass
@@ -228,7 +228,8 @@ def apply_proposals(
         check_replacement(new, old, environment)
         rules.UPDATE_CHANGES_ENCRYPTION_KEY.require(new.encryption_key != old.encryption_key)
         check_leaf(new, leaf, context.group_id, environment, checks)
-        check_keys_are_unique(new, edit)
+        rules.SIGNATURE_KEY_IS_UNIQUE.require(not edit.has_signature_key(new.signature_key))
+        rules.ENCRYPTION_KEY_IS_UNIQUE.require(not edit.has_encryption_key(new.encryption_key))
         edit.update_leaf(leaf, new)
     if removed:
         edit.truncate()
@@ -240,7 +241,8 @@ def apply_proposals(
         if sending_at is not None:
             check_lifetime_is_current(key_package.leaf_node, sending_at)
         check_key_package(key_package, environment, checks)
-        check_keys_are_unique(key_package.leaf_node, edit)
+        encryption_key = key_package.leaf_node.encryption_key
+        rules.ENCRYPTION_KEY_IS_UNIQUE.require(not edit.has_encryption_key(encryption_key))
         added.append((edit.add_leaf(key_package.leaf_node), key_package))
     checks.settle()
     new_tree = edit.freeze()
@@ -288,12 +290,6 @@ def check_replacement(new: LeafNode, old: LeafNode, environment: Environment) ->
     if new.credential != old.credential:
         accepted = environment.authentication.accepts_successor(old.credential, new.credential)
         rules.CREDENTIAL_IS_A_VALID_SUCCESSOR.require(accepted)
-
-
-def check_keys_are_unique(leaf: LeafNode, tree: TreeEdit) -> None:
-    """Check a leaf's keys against all others in the tree (section 7.3)."""
-    rules.SIGNATURE_KEY_IS_UNIQUE.require(not tree.has_signature_key(leaf.signature_key))
-    rules.ENCRYPTION_KEY_IS_UNIQUE.require(not tree.has_encryption_key(leaf.encryption_key))
 
 
 def _removed_leaves(proposals: Sequence[Proposed]) -> list[LeafIndex]:

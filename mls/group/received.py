@@ -52,14 +52,15 @@ class ProposalReceived:
 class OwnMessage:
     """A message that this member's leaf sent came back. It cannot be decrypted: its key is gone.
 
-    A generation that this state has not reached yet means that another copy of the state sends.
+    One that this state has not sent, though its signature is good, means that another copy of the state is at work:
+    stop sending, and join anew.
     """
 
     epoch: int
     generation: int | None
     """`None` for a PublicMessage, which has none."""
     is_known: bool
-    """Whether this state had sent as far."""
+    """Whether this state had sent as far. If not, the signature has been verified; else it cannot be any more."""
 
 
 @dataclass(frozen=True, slots=True)

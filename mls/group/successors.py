@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from mls import rules
 from mls.errors import UsageError
-from mls.group.committing import CommitOptions, CommitOutput, commit
+from mls.group.committing import CommitOptions, CommitOutput, commit_linked
 from mls.group.creation import Client, create_group
 from mls.group.state import GroupState, PublicState, Status, Transition
-from mls.registry import ResumptionPSKUsage
+from mls.registry import MLS10, ResumptionPSKUsage
 from mls.wire.proposals import Add, PreSharedKey
 from mls.wire.psk import PreSharedKeyID, ResumptionPSK
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mls.group.environment import Environment, ResumptionKeys
     from mls.tree.ratchet_tree import RatchetTree
     from mls.wire.key_package import KeyPackage
-    from mls.wire.leaf_node import Lifetime
+    from mls.wire.leaf_node import LeafNode, Lifetime
 
 __all__ = ["branch", "check_special_psks", "check_successor", "reinitialize"]
 
@@ -48,12 +48,17 @@ def reinitialize(
         msg = "the group was not closed by a ReInit: commit one first"
         raise UsageError(msg)
     reinit = old.reinit
+    if reinit.version != MLS10:
+        msg = f"the new group has protocol version {reinit.version}, and this engine speaks {MLS10} (mls10) alone"
+        raise UsageError(msg)
     if client.suite.number != reinit.cipher_suite:
         msg = f"the new group has cipher suite {reinit.cipher_suite}, not {client.suite.number}"
         raise UsageError(msg)
     created = create_group(
         client, environment, group_id=reinit.group_id, lifetime=lifetime, extensions=reinit.extensions
     )
+    members = [*_leaves(created.state.public.tree), *(item.leaf_node for item in key_packages)]
+    rules.REINIT_KEEPS_MEMBERS.require(_is_subset(_leaves(old.public.tree), members, environment))
     return _link(old, created.state, environment, key_packages, ResumptionPSKUsage.REINIT, now, options)
 
 
@@ -79,6 +84,8 @@ def branch(
         raise UsageError(msg)
     extensions = old.public.context.extensions
     created = create_group(client, environment, group_id=group_id, lifetime=lifetime, extensions=extensions)
+    members = [*_leaves(created.state.public.tree), *(item.leaf_node for item in key_packages)]
+    rules.BRANCH_MEMBERS_ARE_A_SUBSET.require(_is_subset(members, _leaves(old.public.tree), environment))
     return _link(old, created.state, environment, key_packages, ResumptionPSKUsage.BRANCH, now, options)
 
 
@@ -96,7 +103,7 @@ def _link(
     psk = PreSharedKey(PreSharedKeyID(ResumptionPSK(usage, old.group_id, old.epoch), nonce))
     adds = [Add(key_package) for key_package in key_packages]
     with_old = replace(environment, resumption_keys=_keys_of(old, environment))
-    return commit(new, with_old, now=now, proposals=[*adds, psk], options=replace(options, usage=usage))
+    return commit_linked(new, with_old, now=now, proposals=[*adds, psk], options=options, usage=usage)
 
 
 def _keys_of(old: GroupState, environment: Environment) -> ResumptionKeys:
@@ -127,7 +134,12 @@ def _usage(psk: PreSharedKeyID) -> ResumptionPSKUsage | None:
 def check_successor(
     psks: Sequence[PreSharedKeyID], new: PublicState, old: GroupState | None, environment: Environment
 ) -> None:
-    """Check a group that a Welcome links to another one, against that one (section 12.4.3.1)."""
+    """Check a group that a Welcome links to another one, against that one (section 12.4.3.1).
+
+    Where the caller names an old group that was closed, only the group that takes its place will do.
+    """
+    if old is not None and old.status is Status.REINITIALIZED:
+        rules.WELCOME_CONTINUES_THE_OLD_GROUP.require(any(_usage(psk) is not None for psk in psks))
     for psk in psks:
         usage = _usage(psk)
         if usage is None:
@@ -141,7 +153,9 @@ def check_successor(
         else:
             same = new.context.version == old.public.context.version and new.suite is old.suite
             rules.BRANCH_PARAMETERS_MATCH.require(same)
-            rules.BRANCH_MEMBERS_ARE_A_SUBSET.require(_is_subset(new.tree, old.public.tree, environment))
+            rules.BRANCH_MEMBERS_ARE_A_SUBSET.require(
+                _is_subset(_leaves(new.tree), _leaves(old.public.tree), environment)
+            )
 
 
 def _check_reinit(new: PublicState, old: GroupState, link: ResumptionPSK, environment: Environment) -> None:
@@ -153,13 +167,16 @@ def _check_reinit(new: PublicState, old: GroupState, link: ResumptionPSK, enviro
         (context.group_id, context.version, context.cipher_suite, context.extensions)
         == (reinit.group_id, reinit.version, reinit.cipher_suite, reinit.extensions)
     )
-    rules.REINIT_KEEPS_MEMBERS.require(_is_subset(old.public.tree, new.tree, environment))
+    rules.REINIT_KEEPS_MEMBERS.require(_is_subset(_leaves(old.public.tree), _leaves(new.tree), environment))
 
 
-def _is_subset(part: RatchetTree, whole: RatchetTree, environment: Environment) -> bool:
-    """Return whether each member of `part` is one of `whole`: by its credential, or by the service's name of it."""
+def _leaves(tree: RatchetTree) -> list[LeafNode]:
+    return [leaf for _, leaf in tree.members()]
+
+
+def _is_subset(part: Sequence[LeafNode], whole: Sequence[LeafNode], environment: Environment) -> bool:
+    """Return whether each of `part` is one of `whole`: by its credential, or by the service's name of it."""
     service = environment.authentication
-    leaves = [leaf for _, leaf in whole.members()]
-    names = {service.client_id(leaf) for leaf in leaves} - {None}
-    credentials = {leaf.credential for leaf in leaves}
-    return all(leaf.credential in credentials or service.client_id(leaf) in names for _, leaf in part.members())
+    names = {service.client_id(leaf) for leaf in whole} - {None}
+    credentials = {leaf.credential for leaf in whole}
+    return all(leaf.credential in credentials or service.client_id(leaf) in names for leaf in part)

@@ -33,11 +33,15 @@ def load_tree(
 
 def check_tree(tree: RatchetTree, context: GroupContext, environment: Environment) -> None:
     """Check every node of a tree. Raises `RuleError`."""
+    for place, node in tree.parents():
+        well_formed = tree.suite.is_hpke_public_key(node.encryption_key)
+        rules.ENCRYPTION_KEY_IS_WELL_FORMED.require(well_formed, f"node {place}")
     _check_unmerged_leaves(tree)
     verify_parent_hashes(tree)
     checks = PendingChecks(tree.suite)
     for index, leaf in tree.members():
         check_leaf(leaf, index, context.group_id, environment, checks)
+    for _, leaf in tree.members():
         check_leaf_against_members(leaf, tree, context.extensions)
     checks.settle()
 

@@ -85,7 +85,7 @@ class _Loader:
         suite, status = CIPHER_SUITES[header.cipher_suite], statuses[header.status]
         own_leaf = LeafIndex(header.own_leaf)
         public = self.public(suite, header.epoch)
-        gone = Secret(b"")
+        gone = Secret.gone()
         secrets, messages = EpochSecrets(gone, gone, gone, gone, gone, gone, gone), SecretTree(suite, 1, gone)
         if status is not Status.REMOVED:
             secrets = _secrets(self.struct(StoredEpochSecrets, PartKey(PartKind.EPOCH_SECRETS, header.epoch)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import reduce
 from typing import TYPE_CHECKING, TypeAlias
 
+from mls.registry import GREASE
 from mls.wire.credentials import credential_type
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ def uncount(counts: Counts, leaf: LeafNode) -> None:
 
 
 class Census:
-    """The summary of some counts. `common_*` holds what every member lists; credentials that anyone has are in use."""
+    """The summary of some counts. `common_*` holds what every member lists; credentials that anyone has are in use.
+
+    GREASE values are common to none: who lists one supports nothing by it, oneself included (section 13.5).
+    """
 
     __slots__ = ("common_credentials", "common_extensions", "common_proposals", "credentials_in_use")
 
@@ -46,4 +50,4 @@ class Census:
 
 
 def _common(lists: list[tuple[int, ...]]) -> frozenset[int]:
-    return reduce(frozenset.intersection, (frozenset(values) for values in set(lists)))
+    return reduce(frozenset.intersection, (frozenset(values) for values in set(lists))) - GREASE

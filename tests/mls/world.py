@@ -18,8 +18,10 @@ from mls.group.committing import CommitOptions, commit
 from mls.group.creation import Client, KeyPackageBundle, create_group, create_key_package, default_capabilities
 from mls.group.environment import Environment
 from mls.group.joining import join
+from mls.group.messaging import propose, propose_add
 from mls.group.processing import process
 from mls.group.state import Status
+from mls.registry import WireFormat
 from mls.wire.credentials import BasicCredential
 from mls.wire.leaf_node import Lifetime
 from mls.wire.proposals import Add
@@ -33,13 +35,26 @@ if TYPE_CHECKING:
     from mls.wire.message import MLSMessage
     from mls.wire.proposals import AnyProposal
 
-__all__ = ["GROUP_ID", "LIFETIME", "NOW", "World", "fingerprint"]
+__all__ = ["GROUP_ID", "LIFETIME", "NOW", "World", "fingerprint", "proposing"]
 
 Output = TypeVar("Output")
 
 GROUP_ID = b"the group"
 NOW = 1_000_000
 LIFETIME = Lifetime(NOW - 3600, NOW + 90 * 24 * 3600)
+
+
+def proposing(
+    state: GroupState,
+    environment: Environment,
+    proposal: AnyProposal,
+    *,
+    wire_format: WireFormat = WireFormat.PRIVATE_MESSAGE,
+) -> Transition[MLSMessage]:
+    """Propose anything but an Update, by whichever of the engine's functions is for it."""
+    if isinstance(proposal, Add):
+        return propose_add(state, environment, proposal.key_package, now=NOW, wire_format=wire_format)
+    return propose(state, environment, proposal, wire_format=wire_format)
 
 
 def fingerprint(state: GroupState) -> tuple[object, ...]:
