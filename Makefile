@@ -94,5 +94,5 @@ demo: setup ## watch three friends talk
 
 .PHONY: clean
 clean: ## remove all that these commands have made, .venv with it
-	rm -rf $(VENV) build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist .cache .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from bridge import __version__
+from bridge.commands import conformance
 
 __all__ = ["app", "main"]
 
@@ -24,8 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-# Each command is added here, in the order of the help text, as in
-#   app.command("name")(bridge.commands.name.run)
+# Each command is added here, in the order of the help text.
+app.command("conformance")(conformance.run)
 
 
 def main() -> None:

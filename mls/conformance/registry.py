@@ -1,11 +1,12 @@
 """The formats, and which of them a file is in.
 
 No two formats have the same fields, so the fields of its entries tell a file's format, whatever its name. A file may
-be broken: the format is then the one that some entry comes closest to.
+be broken: the format is the one that some entry comes closest to; of several such, the one of most entries.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from mls.conformance.fields import declaration
@@ -19,6 +20,7 @@ from mls.conformance.trees import TreeOperations, TreeValidation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
     from mls.conformance.fields import Entry
 
@@ -53,11 +55,16 @@ def recognise(value: object) -> str | None:
     """
     if not isinstance(value, list):
         return None
-    best, name = ENOUGH, None
-    for keys in {frozenset(entry) for entry in value if isinstance(entry, dict)}:
-        for candidate, entry_type in FORMATS.items():
-            fields = declaration(entry_type).fields.keys()
-            likeness = len(fields & keys) / len(fields | keys)
-            if likeness > best:
-                best, name = likeness, candidate
-    return name
+    kinds = Counter(frozenset(entry) for entry in value if isinstance(entry, dict))
+    found = [
+        (_likeness(keys, declaration(entry_type).fields.keys()), count, name)
+        for keys, count in kinds.items()
+        for name, entry_type in FORMATS.items()
+    ]
+    likeness, _, name = max(found, key=lambda candidate: candidate[:2], default=(0.0, 0, ""))
+    return name if likeness > ENOUGH else None
+
+
+def _likeness(keys: AbstractSet[str], fields: AbstractSet[str]) -> float:
+    """Return which share of all their names are in both."""
+    return len(keys & fields) / len(keys | fields)

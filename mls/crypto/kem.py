@@ -122,7 +122,7 @@ class HPKEPrivateKey:
 class MontgomeryKem(Kem):
     """DHKEM(X25519, HKDF-SHA256) and DHKEM(X448, HKDF-SHA512): keys are raw bytes, and any bytes are a private key."""
 
-    __slots__ = ("_low_order", "_prime", "_private_class", "_public_class")
+    __slots__ = ("_low_order", "_mask", "_prime", "_private_class", "_public_class")
 
     def __init__(
         self,
@@ -136,6 +136,7 @@ class MontgomeryKem(Kem):
     ) -> None:
         super().__init__(number, kdf, size, size)
         self._prime = prime
+        self._mask = (1 << prime.bit_length()) - 1
         self._low_order = frozenset({0, 1, prime - 1, *low_order})
         self._private_class = private_class
         self._public_class = public_class
@@ -144,13 +145,14 @@ class MontgomeryKem(Kem):
         return self._private_class.from_private_bytes(data)
 
     def parse_public(self, data: bytes) -> PublicKey:
-        # A point of low order gives every sender the same, known secret, which OpenSSL refuses, but only when it
-        # encrypts: too late, for the key is in the tree then. And one point in two encodings would be two keys.
-        coordinate = int.from_bytes(data, "little")
-        if coordinate >= self._prime or coordinate in self._low_order:
-            msg = "not a public key: a point of low order, or not in its shortest form"
+        key = self._public_class.from_public_bytes(data)
+        # A point of low order gives every sender the same, known secret. OpenSSL refuses it too, but only when it
+        # encrypts: too late, for the key is in the tree then. The coordinate is read as RFC 7748, section 5, has it:
+        # the unused bit is masked, and values that are not reduced are accepted.
+        if (int.from_bytes(data, "little") & self._mask) % self._prime in self._low_order:
+            msg = "not a public key: a point of low order"
             raise ValueError(msg)
-        return self._public_class.from_public_bytes(data)
+        return key
 
     def public_bytes(self, key: PrivateKey) -> bytes:
         return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)

@@ -1,0 +1,1 @@
+"""Test vectors that others have made: recorded here, or fetched and checked."""
