@@ -25,7 +25,7 @@ from mls.wire.proposals import (
     UnknownProposal,
 )
 from tests.mls.rules.doors import assert_goes_on, refused_by
-from tests.mls.rules.forging import forged_commit, forged_external_commit, forged_update
+from tests.mls.rules.forging import dishonest, forged_commit, forged_external_commit, forged_update
 from tests.mls.rules.forging_groups import (
     UNKNOWN_TYPE,
     KnowsNames,
@@ -226,6 +226,19 @@ def test_one_external_init__none() -> None:
     state = world.states["a"]
     forged = forged_external_commit(state, world.client("c"), world.environment, external_init=lambda _: ())
     refused_by(world, "b", rules.ONE_EXTERNAL_INIT, forged.sent_by(state))
+
+
+@breaks(rules.PROPOSAL_TYPE_IS_SUPPORTED_BY_ALL)
+def test_proposal_type_is_supported_by_all__in_an_external_commit() -> None:
+    world = World.of("a", "b")
+    simple = world.client("c").capabilities.replace(proposals=())
+    world.clients["c"] = replace(world.client("c"), capabilities=simple)
+    world.add("a", "c", "d")
+    with dishonest(rules.PROPOSAL_TYPE_IS_SUPPORTED_BY_ALL):
+        leaving = propose_to_all(world, "d", SelfRemove(), wire_format=WireFormat.PUBLIC_MESSAGE)
+    state = world.states["a"]
+    forged = forged_external_commit(state, world.client("outsider"), world.environment, leaving)
+    refused_by(world, "b", rules.PROPOSAL_TYPE_IS_SUPPORTED_BY_ALL, forged.sent_by(state))
 
 
 @breaks(rules.ONE_REMOVE_IN_EXTERNAL_COMMIT)

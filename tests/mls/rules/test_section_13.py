@@ -10,9 +10,10 @@ from mls.group.creation import create_key_package, default_capabilities
 from mls.group.group_info import group_info as honest_group_info
 from mls.group.joining import join
 from mls.group.leaf_changes import LeafChanges
-from mls.group.messaging import propose_update
+from mls.group.messaging import propose_add, propose_update
 from mls.registry import MLS10
 from mls.wire.extensions import Extension
+from mls.wire.group_context import GroupContext
 from mls.wire.proposals import Add, GroupContextExtensions, ReInit
 from mls.wire.welcome import GroupInfo
 from tests.mls.rules.doors import refused_by
@@ -84,6 +85,26 @@ def test_extension_types_are_unique__in_an_added_leaf() -> None:
 
 
 @breaks(rules.EXTENSION_TYPES_ARE_UNIQUE)
+def test_extension_types_are_unique__in_an_update() -> None:
+    world = world_where("a", "b", "c", others=[])
+    with dishonest(rules.EXTENSION_TYPES_ARE_UNIQUE):
+        proposed = update_to_all(world, "c", LeafChanges(extensions=TWICE))
+    proposals_are_refused(world, rules.EXTENSION_TYPES_ARE_UNIQUE, proposed)
+    with refused(rules.EXTENSION_TYPES_ARE_UNIQUE):
+        propose_update(world.states["c"], world.environment, leaf_changes=LeafChanges(extensions=TWICE))
+
+
+@breaks(rules.EXTENSION_TYPES_ARE_UNIQUE)
+def test_extension_types_are_unique__in_ones_own_leaf() -> None:
+    world = world_where("a", others=[])
+    world.clients["a"] = replace(world.client("a"), extensions=TWICE)
+    with refused(rules.EXTENSION_TYPES_ARE_UNIQUE):
+        world.found("a")
+    with refused(rules.EXTENSION_TYPES_ARE_UNIQUE):
+        world.key_package("a")
+
+
+@breaks(rules.EXTENSION_TYPES_ARE_UNIQUE)
 def test_extension_types_are_unique__in_a_path() -> None:
     world = world_where("a", "b", others=[])
     author = world.states["a"]
@@ -133,6 +154,8 @@ def test_leaf_supports_group_extensions__added() -> None:
     world = world_where("a", "b", others=[], extensions=(EXTENSION,))
     bundle = world.key_package("c")
     proposals_are_refused(world, rules.LEAF_SUPPORTS_GROUP_EXTENSIONS, Add(bundle.key_package))
+    with refused(rules.LEAF_SUPPORTS_GROUP_EXTENSIONS):
+        propose_add(world.states["a"], world.environment, bundle.key_package, now=world.now)
     world.commit("a", GroupContextExtensions(()), Add(bundle.key_package), joiners=[("c", bundle)])
 
 
@@ -156,6 +179,20 @@ def test_leaf_supports_group_extensions__in_a_path() -> None:
     options = CommitOptions(leaf_changes=LeafChanges(capabilities=less))
     with refused(rules.LEAF_SUPPORTS_GROUP_EXTENSIONS):
         commit(world.states["a"], world.environment, now=world.now, options=options)
+
+
+@breaks(rules.LEAF_SUPPORTS_GROUP_EXTENSIONS)
+def test_leaf_supports_group_extensions__in_a_joined_tree() -> None:
+    world = world_where("a", "b", others=["c"])
+    capable(world, "d", "e")
+    bundle, state = world.key_package("d"), world.states["a"]
+
+    def extended(context: GroupContext) -> GroupContext:
+        return context.replace(extensions=(EXTENSION,))
+
+    outsider_refuses(world, "e", rules.LEAF_SUPPORTS_GROUP_EXTENSIONS, forged_group_info(state, context=extended))
+    welcome = forged_welcome(state, bundle, world.environment, context=extended)
+    newcomer_refuses(world, welcome, bundle, rules.LEAF_SUPPORTS_GROUP_EXTENSIONS)
 
 
 @breaks(rules.JOINER_SUPPORTS_GROUP_EXTENSIONS)

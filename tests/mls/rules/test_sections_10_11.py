@@ -9,6 +9,7 @@ from mls import rules
 from mls.crypto.suite import CIPHER_SUITES
 from mls.group.creation import create_key_package, default_capabilities
 from mls.group.joining import join
+from mls.group.messaging import propose_add
 from mls.group.successors import branch, reinitialize
 from mls.registry import MLS10, ResumptionPSKUsage
 from mls.wire.extensions import Extension
@@ -72,6 +73,8 @@ def test_key_package_signature_is_valid() -> None:
     bundle, other = world.key_package("d"), world.key_package("d")
     forged = forged_key_package(bundle, signature=other.key_package.signature)
     proposals_are_refused(world, rules.KEY_PACKAGE_SIGNATURE_IS_VALID, Add(forged.key_package))
+    with refused(rules.KEY_PACKAGE_SIGNATURE_IS_VALID):
+        propose_add(world.states["a"], world.environment, forged.key_package, now=world.now)
 
 
 @breaks(rules.INIT_KEY_DIFFERS_FROM_ENCRYPTION_KEY)

@@ -1,0 +1,1 @@
+"""What the engine costs, beside what the bare cryptography would: `make bench`."""

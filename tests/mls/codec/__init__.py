@@ -1,0 +1,1 @@
+"""The codec's properties, over every struct that the engine declares."""
