@@ -213,7 +213,7 @@ REINIT_WAS_COMMITTED = Rule("12.4.3.1", "the old group's last Commit contains a 
 EXTERNAL_COMMIT_HAS_A_PATH = Rule("12.4.3.2", "an external Commit has a path")
 EXTERNAL_COMMIT_HAS_NO_REFERENCES = Rule("12.4.3.2", "an external Commit refers to no proposal but SelfRemoves")
 EXTERNAL_PUB_IS_AVAILABLE = Rule("12.4.3.2", "the GroupInfo has a well-formed external_pub extension", MissingError)
-TREE_LAST_NODE_IS_NOT_BLANK = Rule("12.4.3.3", "a ratchet_tree's last node is not blank", MalformedError)
+TREE_LAST_NODE_IS_NOT_BLANK = Rule("12.4.3.3", "a ratchet_tree's last node is a leaf that is not blank", MalformedError)
 TREE_NODES_ALTERNATE = Rule("12.4.3.3", "leaves and parent nodes alternate in a ratchet_tree", MalformedError)
 TREE_IS_WITHIN_LIMITS = Rule("12.4.3.3", "the tree has no more members than the limit", MalformedError)
 

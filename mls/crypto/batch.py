@@ -32,7 +32,8 @@ class SignatureCheck(NamedTuple):
 
 def verify_batch(suite: CipherSuite, checks: Sequence[SignatureCheck]) -> list[bool]:
     """Return, for each check in its order, whether the signature is valid."""
-    threads = min(os.cpu_count() or 1, _MAX_THREADS, len(checks) // _WORTH_A_THREAD)
+    worthwhile = min(_MAX_THREADS, len(checks) // _WORTH_A_THREAD)
+    threads = min(worthwhile, os.cpu_count() or 1) if worthwhile > 1 else 1  # counting is slow: only for many
     if threads < 2:
         return _verify(suite, checks)
     size = -(-len(checks) // threads)

@@ -45,6 +45,14 @@ class Kem(ABC):
     def parse_public(self, data: bytes) -> PublicKey:
         """Return the key object of a serialized public key. Raises `ValueError` for what is not one."""
 
+    def is_public_key(self, data: bytes) -> bool:
+        """Return whether `data` is a serialized public key."""
+        try:
+            self.parse_public(data)
+        except ValueError:
+            return False
+        return True
+
     @abstractmethod
     def public_bytes(self, key: PrivateKey) -> bytes:
         """Return the serialized public key of a private key."""
@@ -145,14 +153,17 @@ class MontgomeryKem(Kem):
         return self._private_class.from_private_bytes(data)
 
     def parse_public(self, data: bytes) -> PublicKey:
-        key = self._public_class.from_public_bytes(data)
-        # A point of low order gives every sender the same, known secret. OpenSSL refuses it too, but only when it
-        # encrypts: too late, for the key is in the tree then. The coordinate is read as RFC 7748, section 5, has it:
-        # the unused bit is masked, and values that are not reduced are accepted.
-        if (int.from_bytes(data, "little") & self._mask) % self._prime in self._low_order:
-            msg = "not a public key: a point of low order"
+        if not self.is_public_key(data):
+            msg = "not a public key: a point of low order, or of another size"
             raise ValueError(msg)
-        return key
+        return self._public_class.from_public_bytes(data)
+
+    def is_public_key(self, data: bytes) -> bool:
+        # A point of low order gives every sender the same, known secret. OpenSSL refuses it too, but only when it
+        # encrypts: too late, for the key is in the tree then. All other points will do. The coordinate is read as
+        # RFC 7748, section 5, has it: the unused bit is masked, and values that are not reduced are accepted.
+        coordinate = (int.from_bytes(data, "little") & self._mask) % self._prime
+        return len(data) == self.Npk and coordinate not in self._low_order
 
     def public_bytes(self, key: PrivateKey) -> bytes:
         return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)

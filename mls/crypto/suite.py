@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, x448, 
 
 from mls.codec import encode_opaque
 from mls.crypto.aead import AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305, Aead
-from mls.crypto.hpke import Hpke
+from mls.crypto.hpke import Hpke, Sealer
 from mls.crypto.kdf import Kdf
 from mls.crypto.kem import HPKEPrivateKey, Kem, MontgomeryKem, NistKem
 from mls.crypto.signature import Ecdsa, EdDsa, SignaturePrivateKey, SignatureScheme
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from mls.crypto.secret import Secret
 
 __all__ = ["CIPHER_SUITES", "CipherSuite", "cipher_suite"]
+
+_MAX_LABELS = 256
+"""How many labels' prefixes are kept: MLS's own are few, a caller's could be any number."""
 
 Buffer: TypeAlias = bytes | bytearray
 
@@ -107,7 +110,7 @@ class CipherSuite:
                 msg = f"ExpandWithLabel cannot derive {length} bytes: its length field has 16 bits"
                 raise UsageError(msg)
             prefix = length.to_bytes(2, "big") + encode_opaque(b"MLS 1.0 " + label.encode())
-            if len(self._label_prefixes) < 256:  # exporter labels are the caller's: keep no more than there are ours
+            if len(self._label_prefixes) < _MAX_LABELS:
                 self._label_prefixes[label, length] = prefix
         if length <= self.Nh:  # one block: all that MLS itself ever asks for, and where its time goes
             return hmac.digest(secret, prefix + encode_opaque(context) + b"\x01", self.hash_name)[:length]
@@ -146,7 +149,9 @@ class CipherSuite:
     def _sign_content(self, label: str, content: bytes) -> bytes:
         prefix = self._sign_prefixes.get(label)
         if prefix is None:
-            prefix = self._sign_prefixes[label] = encode_opaque(b"MLS 1.0 " + label.encode())
+            prefix = encode_opaque(b"MLS 1.0 " + label.encode())
+            if len(self._sign_prefixes) < _MAX_LABELS:
+                self._sign_prefixes[label] = prefix
         return prefix + encode_opaque(content)
 
     # Public key encryption (section 5.1.3)
@@ -171,11 +176,11 @@ class CipherSuite:
 
     def is_hpke_public_key(self, data: bytes) -> bool:
         """Return whether `data` is a public key of the suite's KEM."""
-        try:
-            self.kem.parse_public(data)
-        except ValueError:
-            return False
-        return True
+        return self.kem.is_public_key(data)
+
+    def encryptor_with_label(self, label: str, context: bytes, random: Random) -> Sealer:
+        """Return what does `EncryptWithLabel` to many public keys under one label and context."""
+        return self.hpke.sealer(_encrypt_context(label, context), random)
 
     def encrypt_with_label(
         self, public_key: bytes, label: str, context: bytes, plaintext: bytes, random: Random

@@ -291,12 +291,13 @@ def _welcome(
     sealing = welcome_keys(suite, keys.member)
     encrypted_group_info = suite.aead.seal(sealing.key, sealing.nonce, info.encode(), b"")
     secrets = []
+    encryptor = suite.encryptor_with_label("Welcome", encrypted_group_info, random)
     for leaf, key_package in applied.added:
         path_secret = None
         if fresh is not None:
             path_secret = PathSecret(fresh.path_secret_at(math.common_ancestor(committer, leaf)))
         group_secrets = GroupSecrets(keys.joiner, path_secret, applied.psks).encode()
-        sealed = suite.encrypt_with_label(key_package.init_key, "Welcome", encrypted_group_info, group_secrets, random)
+        sealed = encryptor.seal(key_package.init_key, group_secrets)
         reference = suite.key_package_ref(key_package.encode())
         secrets.append(EncryptedGroupSecrets(reference, HPKECiphertext(*sealed)))
     return wrap(Welcome(suite.number, tuple(secrets), encrypted_group_info))

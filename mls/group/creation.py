@@ -181,9 +181,7 @@ def create_group(
     rules.NEW_GROUP_EXTENSIONS_ARE_SUPPORTED.require(own_support(client.capabilities, types))
     encryption_key = suite.generate_hpke_key(random)
     leaf = client.sign_leaf(encryption_key, lifetime)
-    checks = PendingChecks(suite)
-    check_leaf(leaf, None, b"", environment, checks)
-    checks.settle()
+    check_leaf(leaf, None, b"", environment, PendingChecks(suite))  # all but the signature, which is ours
     tree = RatchetTree.single(suite, leaf)
     check_leaf_against_members(leaf, tree, extensions)
     context = GroupContext(MLS10, suite.number, group_id, 0, tree.tree_hash(), b"", extensions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mls import rules
@@ -63,8 +63,8 @@ class EpochKeys:
     public: PublicState
     secrets: EpochSecrets
     messages: SecretTree
-    joiner: bytes
-    member: bytes
+    joiner: bytes = field(repr=False)
+    member: bytes = field(repr=False)
 
 
 def provisional_context(old: GroupContext, tree: RatchetTree, extensions: tuple[Extension, ...]) -> GroupContext:

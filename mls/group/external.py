@@ -27,7 +27,7 @@ from mls.tree.private_tree import PrivateTree
 from mls.tree.treekem import encrypt_path, new_path
 from mls.wire.commit import Commit, ProposalRef
 from mls.wire.extensions import ExternalPub, find_extension
-from mls.wire.framing import AuthenticatedContent, FramedContent, NewMemberCommit, PublicMessage
+from mls.wire.framing import AuthenticatedContent, FramedContent, Member, NewMemberCommit, PublicMessage
 from mls.wire.leaf_node import CommitSource, LeafNode
 from mls.wire.message import MLSMessage, wrap
 from mls.wire.proposals import ExternalInit, PreSharedKey, Remove, SelfRemove
@@ -160,5 +160,6 @@ def _self_remove(message: bytes | MLSMessage, old: PublicState, environment: Env
     if public.content.epoch != old.context.epoch:
         rules.PROPOSAL_EPOCH_IS_CURRENT.fail(have=old.context.epoch, got=public.content.epoch)
     verified = verify(open_public(old.suite, public, old.context, None), old.tree, old.context)
+    rules.SELF_REMOVE_IS_PUBLIC.require(isinstance(verified.sender, Member))
     reference = old.suite.proposal_ref(verified.message.encode())
     return Proposed(public.content.content, verified.sender, reference)

@@ -138,7 +138,7 @@ def _private_tree(
     if secrets.path_secret is not None:
         ancestor = math.common_ancestor(own_leaf, signer)
         path = math.direct_path(own_leaf, tree.leaf_count)
-        rules.WELCOME_PATH_SECRET_MATCHES.require(ancestor in path)
+        rules.WELCOME_PATH_SECRET_MATCHES.require(ancestor in path and tree.node(ancestor) is not None)
         nodes = [index for index in path[path.index(ancestor) :] if tree.node(index) is not None]
         _, derived, _ = derive_path(tree.suite, secrets.path_secret.path_secret, len(nodes))
         for index, key in zip(nodes, derived, strict=True):

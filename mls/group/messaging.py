@@ -233,7 +233,8 @@ def _propose(
     rules.PROPOSALS_ARE_WITHIN_THE_LIMIT.require(len(state.proposals) < environment.limits.max_proposals)
     message = _authenticate(state, wire_format, proposal, authenticated_data)
     proposed = Proposed(proposal, Member(state.own_leaf), state.suite.proposal_ref(message.encode()))
-    proposals = (*state.proposals, proposed)
+    is_known = any(item.reference == proposed.reference for item in state.proposals)
+    proposals = state.proposals if is_known else (*state.proposals, proposed)
     sealed, messages, spent = protect_handshake(state, message, environment)
     return Transition(state.step(proposals=proposals, messages=messages), sealed, tuple(spent))
 

@@ -77,7 +77,8 @@ def _require_current(state: GroupState, kind: ContentType, epoch: int) -> None:
     """Check that a handshake message is of the current epoch, and that this member is still in it."""
     if epoch != state.epoch or state.status is Status.REMOVED:
         rule = rules.COMMIT_EPOCH_IS_CURRENT if kind == ContentType.COMMIT else rules.PROPOSAL_EPOCH_IS_CURRENT
-        rule.fail(have=state.epoch, got=epoch)
+        detail = "this client was removed from the group" if state.status is Status.REMOVED else ""
+        rule.fail(detail, have=state.epoch, got=epoch)
 
 
 def _own_commit(

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from mls.group.environment import Environment, Proposed
     from mls.group.state import PublicState
     from mls.tree.math import LeafIndex
-    from mls.tree.ratchet_tree import RatchetTree
+    from mls.tree.ratchet_tree import RatchetTree, TreeEdit
     from mls.wire.commit import UpdatePath
     from mls.wire.extensions import Extension
     from mls.wire.framing import AnySender
@@ -111,6 +111,8 @@ def check_proposals(
 
     `usage` is set when a new group's first Commit links it to an old one, and allows PSKs of that usage.
     """
+    if not proposals:
+        return
     kinds = Counter(proposal_type(item.proposal) for item in proposals)
     rules.EXTERNAL_INIT_ONLY_IN_EXTERNAL_COMMIT.require(not kinds[ProposalType.EXTERNAL_INIT])
     rules.REINIT_STANDS_ALONE.require(not kinds[ProposalType.REINIT] or len(proposals) == 1)
@@ -209,18 +211,56 @@ def apply_proposals(
 
     `sending_at` is the time for the author of the Commit, who must also check lifetimes; receivers need not.
     """
+    if not proposals:
+        return Applied(tree, context.extensions)
     extensions = _new_extensions(proposals, context, tree, environment)
     checks = PendingChecks(tree.suite)
     edit = tree.edit()
-    updates = [
-        (math.LeafIndex(item.sender.leaf_index), item.proposal.leaf_node)
-        for item in proposals
-        if isinstance(item.proposal, Update) and isinstance(item.sender, Member)
-    ]
     removed = [(leaf, _member(tree, leaf)) for leaf in _removed_leaves(proposals)]
     for leaf, _ in removed:
         edit.remove_leaf(leaf)
-    updated = [(leaf, _member(tree, leaf), new) for leaf, new in updates]
+    updated = _apply_updates(proposals, context, tree, edit, environment, checks)
+    if removed:
+        edit.truncate()
+    added = _apply_adds(proposals, edit, environment, checks, sending_at)
+    checks.settle()
+    new_tree = edit.freeze()
+    for leaf_node in (*(new for _, _, new in updated), *(key_package.leaf_node for _, key_package in added)):
+        check_leaf_against_members(leaf_node, new_tree, extensions)
+    _check_members_support(extensions, new_tree, changed=extensions != context.extensions)
+    external_init = next((item.proposal for item in proposals if isinstance(item.proposal, ExternalInit)), None)
+    by_remove = (tree.leaf(item.proposal.removed) for item in proposals if isinstance(item.proposal, Remove))
+    return Applied(
+        new_tree,
+        extensions,
+        tuple(added),
+        tuple(updated),
+        tuple(removed),
+        None if external_init is None else next(by_remove, None),
+        tuple(item.proposal.psk for item in proposals if isinstance(item.proposal, PreSharedKey)),
+        external_init,
+        next((item.proposal for item in proposals if isinstance(item.proposal, ReInit)), None),
+    )
+
+
+def _apply_updates(
+    proposals: Sequence[Proposed],
+    context: GroupContext,
+    tree: RatchetTree,
+    edit: TreeEdit,
+    environment: Environment,
+    checks: PendingChecks,
+) -> list[tuple[LeafIndex, LeafNode, LeafNode]]:
+    """Check and apply the Updates; return index, old leaf and new leaf of each.
+
+    All old leaves go before the first new one comes: members may swap keys between them.
+    """
+    updated = [
+        (leaf, _member(tree, leaf), item.proposal.leaf_node)
+        for item in proposals
+        if isinstance(item.proposal, Update) and isinstance(item.sender, Member)
+        for leaf in (math.LeafIndex(item.sender.leaf_index),)
+    ]
     for leaf, _, _ in updated:
         edit.vacate_leaf(leaf)
     for leaf, old, new in updated:
@@ -231,40 +271,28 @@ def apply_proposals(
         rules.SIGNATURE_KEY_IS_UNIQUE.require(not edit.has_signature_key(new.signature_key))
         rules.ENCRYPTION_KEY_IS_UNIQUE.require(not edit.has_encryption_key(new.encryption_key))
         edit.update_leaf(leaf, new)
-    if removed:
-        edit.truncate()
+    return updated
+
+
+def _apply_adds(
+    proposals: Sequence[Proposed],
+    edit: TreeEdit,
+    environment: Environment,
+    checks: PendingChecks,
+    sending_at: int | None,
+) -> list[tuple[LeafIndex, KeyPackage]]:
+    """Check and apply the Adds, in order; return where each KeyPackage's leaf stands."""
     key_packages = [item.proposal.key_package for item in proposals if isinstance(item.proposal, Add)]
-    if key_packages:
-        _check_added_clients(key_packages, edit.freeze(), environment)
+    _check_added_clients(key_packages, edit, environment)
     added = []
     for key_package in key_packages:
+        leaf = key_package.leaf_node
         if sending_at is not None:
-            check_lifetime_is_current(key_package.leaf_node, sending_at)
+            check_lifetime_is_current(leaf, sending_at)
         check_key_package(key_package, environment, checks)
-        encryption_key = key_package.leaf_node.encryption_key
-        rules.ENCRYPTION_KEY_IS_UNIQUE.require(not edit.has_encryption_key(encryption_key))
-        added.append((edit.add_leaf(key_package.leaf_node), key_package))
-    checks.settle()
-    new_tree = edit.freeze()
-    external_init = next((item.proposal for item in proposals if isinstance(item.proposal, ExternalInit)), None)
-    by_remove = (tree.leaf(item.proposal.removed) for item in proposals if isinstance(item.proposal, Remove))
-    resynced = None if external_init is None else next(by_remove, None)
-    for _, _, new in updated:
-        check_leaf_against_members(new, new_tree, extensions)
-    for _, key_package in added:
-        check_leaf_against_members(key_package.leaf_node, new_tree, extensions)
-    _check_members_support(extensions, new_tree, changed=extensions != context.extensions)
-    return Applied(
-        new_tree,
-        extensions,
-        tuple(added),
-        tuple(updated),
-        tuple(removed),
-        resynced,
-        tuple(item.proposal.psk for item in proposals if isinstance(item.proposal, PreSharedKey)),
-        external_init,
-        next((item.proposal for item in proposals if isinstance(item.proposal, ReInit)), None),
-    )
+        rules.ENCRYPTION_KEY_IS_UNIQUE.require(not edit.has_encryption_key(leaf.encryption_key))
+        added.append((edit.add_leaf(leaf), key_package))
+    return added
 
 
 def check_application_rules(
@@ -304,8 +332,8 @@ def _member(tree: RatchetTree, index: LeafIndex) -> LeafNode:
     return leaf
 
 
-def _check_added_clients(key_packages: Sequence[KeyPackage], tree: RatchetTree, environment: Environment) -> None:
-    """Check that each added client is new (section 12.2). `tree` has the removed members out of it."""
+def _check_added_clients(key_packages: Sequence[KeyPackage], edit: TreeEdit, environment: Environment) -> None:
+    """Check that each added client is new (section 12.2). `edit` has the removed members out of it."""
     client_id = environment.authentication.client_id
     keys: set[bytes] = set()
     names: set[bytes] = set()
@@ -313,13 +341,12 @@ def _check_added_clients(key_packages: Sequence[KeyPackage], tree: RatchetTree, 
         leaf = key_package.leaf_node
         name = client_id(leaf)
         rules.ADDS_ARE_DISTINCT_CLIENTS.require(leaf.signature_key not in keys and name not in names)
-        rules.ADDED_CLIENT_IS_NOT_A_MEMBER.require(leaf.signature_key not in tree.signature_keys)
+        rules.ADDED_CLIENT_IS_NOT_A_MEMBER.require(not edit.has_signature_key(leaf.signature_key))
         keys.add(leaf.signature_key)
         if name is not None:
             names.add(name)
     if names:
-        members = {client_id(leaf) for _, leaf in tree.members()}
-        rules.ADDED_CLIENT_IS_NOT_A_MEMBER.require(names.isdisjoint(members))
+        rules.ADDED_CLIENT_IS_NOT_A_MEMBER.require(names.isdisjoint(client_id(leaf) for leaf in edit.leaves()))
 
 
 def _new_extensions(

@@ -8,7 +8,7 @@ revision): then no key can be used twice by sending twice from one state.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -219,15 +219,19 @@ class GroupState:
             write(after, changes[name] if name in changes else read(self))
         return after
 
-    def secrets(self) -> Iterator[Secret]:
-        """Yield each secret that can be reached from this state. The signature key, which outlives it, is none."""
+    def secrets(self, *, without: Collection[int] = ()) -> Iterator[Secret]:
+        """Yield each secret that can be reached from this state. The signature key, which outlives it, is none.
+
+        `without` holds the `id` of past epochs to leave out.
+        """
         yield from self.epoch_secrets.all()
         yield from self.messages.secrets()
         yield from (key.secret for _, key in self.private_tree.items())
         yield from (update.encryption_key.secret for update in self.own_updates)
         yield from (key.psk for key in self.resumption_keys)
         for past in self.past:
-            yield from past.secrets()
+            if id(past) not in without:
+                yield from past.secrets()
         for pending in self.pending:
             yield from pending.next_epoch.secrets()
 
@@ -256,5 +260,7 @@ class Transition(Generic[Output_co]):
 
 def spent_between(before: GroupState, after: GroupState) -> tuple[Secret, ...]:
     """Return the secrets that `before` holds and `after` does not."""
-    kept = {id(secret) for secret in after.secrets()}
-    return tuple({id(secret): secret for secret in before.secrets() if id(secret) not in kept}.values())
+    shared = {id(past) for past in before.past} & {id(past) for past in after.past}
+    kept = {id(secret) for secret in after.secrets(without=shared)}
+    spent = {id(secret): secret for secret in before.secrets(without=shared) if id(secret) not in kept}
+    return tuple(spent.values())

@@ -21,7 +21,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mls.crypto.secret import Secret
@@ -76,8 +76,8 @@ class EpochSecrets:
 class WelcomeKeys:
     """What encrypts a Welcome's GroupInfo (section 12.4.3.1)."""
 
-    key: bytes
-    nonce: bytes
+    key: bytes = field(repr=False)
+    nonce: bytes = field(repr=False)
 
 
 def joiner_secret(suite: CipherSuite, init_secret: bytes | bytearray, commit_secret: bytes, context: bytes) -> bytes:

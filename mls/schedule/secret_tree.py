@@ -40,6 +40,9 @@ class MessageKey(NamedTuple):
     key: bytes
     nonce: bytes
 
+    def __repr__(self) -> str:
+        return f"<MessageKey of generation {self.generation}>"
+
 
 @dataclass(frozen=True, slots=True)
 class RatchetLimits:

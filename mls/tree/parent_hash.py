@@ -25,6 +25,8 @@ def parent_hash(tree: RatchetTree, node: ParentNode, sibling: NodeIndex) -> byte
 
 def _original_tree_hash(tree: RatchetTree, index: NodeIndex, removed: frozenset[int]) -> bytes:
     """Return the tree hash of a subtree as it was before the leaves in `removed` were added."""
+    if not removed:  # as after every path: the rest is for joiners
+        return tree.tree_hash(index)
     below = math.leaves_below(index)
     here = frozenset(leaf for leaf in removed if leaf in below)
     if not here:

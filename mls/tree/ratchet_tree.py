@@ -37,6 +37,7 @@ class RatchetTree:
         "_hashes",
         "_nodes",
         "encryption_keys",
+        "last_leaf",
         "leaf_count",
         "member_count",
         "signature_keys",
@@ -51,6 +52,8 @@ class RatchetTree:
         encryption_keys: dict[bytes, NodeIndex],
         signature_keys: dict[bytes, LeafIndex],
         counts: Counts,
+        last_leaf: LeafIndex | None = None,
+        census: Census | None = None,
     ) -> None:
         """Take ownership of what is given: for `TreeEdit`; see `from_extension` and `single`."""
         self.suite = suite
@@ -60,8 +63,9 @@ class RatchetTree:
         self.encryption_keys = encryption_keys
         self.signature_keys = signature_keys
         self.member_count = len(signature_keys)
+        self.last_leaf = max(signature_keys.values(), default=LeafIndex(0)) if last_leaf is None else last_leaf
         self._counts = counts
-        self._census: Census | None = None
+        self._census = census
 
     @classmethod
     def single(cls, suite: CipherSuite, leaf: LeafNode) -> RatchetTree:
@@ -79,7 +83,8 @@ class RatchetTree:
         validity needs a group: `mls.group.tree_validation`. Raises `RuleError`.
         """
         given = extension.nodes
-        rules.TREE_LAST_NODE_IS_NOT_BLANK.require(bool(given) and given[-1] is not None)
+        # No path sets a parent without members on both sides, so what stands last is a leaf.
+        rules.TREE_LAST_NODE_IS_NOT_BLANK.require(bool(given) and isinstance(given[-1], LeafNode))
         leaf_count = math.full_leaf_count(len(given))
         rules.TREE_IS_WITHIN_LIMITS.require(leaf_count < 2 * max_members, f"{leaf_count} leaves")
         nodes = [*given, *[None] * (math.node_count(leaf_count) - len(given))]
@@ -99,14 +104,12 @@ class RatchetTree:
             else:
                 rules.PARENT_KEY_IS_UNIQUE.require(node.encryption_key not in encryption_keys, f"node {index}")
             encryption_keys[node.encryption_key] = NodeIndex(index)
+        rules.TREE_IS_WITHIN_LIMITS.require(len(signature_keys) <= max_members, f"{len(signature_keys)} members")
         return cls(suite, nodes, [None] * len(nodes), encryption_keys, signature_keys, counts)
 
     def to_extension(self) -> RatchetTreeExtension:
         """Return the tree as a `ratchet_tree` extension's content, without the blank nodes at its right end."""
-        end = len(self._nodes)
-        while self._nodes[end - 1] is None:
-            end -= 1
-        return RatchetTreeExtension(tuple(self._nodes[:end]))
+        return RatchetTreeExtension(tuple(self._nodes[: 2 * self.last_leaf + 1]))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RatchetTree):
@@ -163,14 +166,15 @@ class RatchetTree:
     def resolution(self, index: NodeIndex, excluded: Collection[int] = EMPTY) -> list[NodeIndex]:
         """Return the node's resolution (section 4.1.1) without the leaves in `excluded` (section 7.5)."""
         found: list[NodeIndex] = []
-        pending = [index]
-        nodes = self._nodes
+        nodes, last = self._nodes, self.last_leaf
+        pending = [(index, (1 << math.level(index)) >> 1)]  # a node, and how far its children are from it
         while pending:
-            index = pending.pop()
+            index, reach = pending.pop()
             node = nodes[index]
             if node is None:
-                if index & 1:
-                    pending += (math.right(index), math.left(index))
+                if reach and index - 2 * reach + 1 <= 2 * last:  # else there is no member below
+                    pending.append((NodeIndex(index + reach), reach >> 1))
+                    pending.append((NodeIndex(index - reach), reach >> 1))
             elif isinstance(node, ParentNode):
                 found.append(index)
                 found += [NodeIndex(2 * leaf) for leaf in node.unmerged_leaves if leaf not in excluded]
@@ -181,7 +185,12 @@ class RatchetTree:
     def is_empty_below(self, index: NodeIndex) -> bool:
         """Return whether the node's resolution is empty: whether nothing at or below it is set."""
         half = (1 << math.level(index)) - 1
-        return not any(self._nodes[index - half : index + half + 1])
+        first = index - half
+        if first > 2 * self.last_leaf:
+            return True
+        if self._nodes[index] is not None or self._nodes[first] is not None:
+            return False
+        return not any(self._nodes[first : index + half + 1])
 
     def filtered_direct_path(self, leaf: LeafIndex) -> list[tuple[NodeIndex, NodeIndex]]:
         """Return the filtered direct path of a leaf, from the leaf up: each node with its child on the copath."""
@@ -228,7 +237,17 @@ def parent_hash_input(node: AnyNode | None, left_hash: bytes, right_hash: bytes)
 class TreeEdit:
     """A ratchet tree that is being changed. `freeze` ends its use."""
 
-    __slots__ = ("_counts", "_encryption_keys", "_hashes", "_next_blank", "_nodes", "_signature_keys", "_suite")
+    __slots__ = (
+        "_counts",
+        "_encryption_keys",
+        "_hashes",
+        "_last_leaf",
+        "_next_blank",
+        "_nodes",
+        "_signature_keys",
+        "_suite",
+        "_tree",
+    )
 
     def __init__(self, tree: RatchetTree) -> None:
         self._suite = tree.suite
@@ -238,11 +257,21 @@ class TreeEdit:
         self._signature_keys = tree.signature_keys.copy()
         self._counts = tree._counts.copy()  # noqa: SLF001
         self._next_blank = 0
+        self._last_leaf: LeafIndex | None = tree.last_leaf
+        self._tree = tree
 
     def freeze(self) -> RatchetTree:
         """Return the tree as it is now."""
+        census = self._tree.census if self._counts == self._tree._counts else None  # noqa: SLF001
         return RatchetTree(
-            self._suite, self._nodes, self._hashes, self._encryption_keys, self._signature_keys, self._counts
+            self._suite,
+            self._nodes,
+            self._hashes,
+            self._encryption_keys,
+            self._signature_keys,
+            self._counts,
+            self._last_leaf,
+            census,
         )
 
     @property
@@ -254,6 +283,10 @@ class TreeEdit:
         """Return the leaf at `index`; `None` if it is blank or lies outside the tree."""
         node = self._nodes[2 * index] if 0 <= index < self.leaf_count else None
         return node if isinstance(node, LeafNode) else None
+
+    def leaves(self) -> Iterator[LeafNode]:
+        """Yield the leaves that are not blank, from left to right."""
+        return (node for node in self._nodes[::2] if isinstance(node, LeafNode))
 
     def has_encryption_key(self, key: bytes) -> bool:
         """Return whether any node has this key."""
@@ -311,10 +344,10 @@ class TreeEdit:
             del self._nodes[half:]
             del self._hashes[half:]
 
-    def blank_path(self, leaf: LeafIndex) -> None:
-        """Blank all nodes on the leaf's direct path."""
+    def blank_path(self, leaf: LeafIndex, replaced: Collection[NodeIndex] = ()) -> None:
+        """Blank all nodes on the leaf's direct path, but those that are about to be replaced."""
         for index in math.direct_path(leaf, self.leaf_count):
-            if self._nodes[index] is not None:
+            if self._nodes[index] is not None and index not in replaced:
                 self._set(index, None)
 
     def set_leaf(self, leaf: LeafIndex, node: LeafNode) -> None:
@@ -330,6 +363,8 @@ class TreeEdit:
         if old is not None and self._encryption_keys.get(old.encryption_key) == index:
             del self._encryption_keys[old.encryption_key]
         if isinstance(old, LeafNode):
+            if node is None and index // 2 == self._last_leaf:
+                self._last_leaf = None
             uncount(self._counts, old)
             if self._signature_keys.get(old.signature_key) == index // 2:
                 del self._signature_keys[old.signature_key]
@@ -339,13 +374,16 @@ class TreeEdit:
         if isinstance(node, LeafNode):
             self._signature_keys[node.signature_key] = LeafIndex(index // 2)
             count(self._counts, node)
+            if self._last_leaf is not None:
+                self._last_leaf = max(self._last_leaf, LeafIndex(index // 2))
         self._forget_hashes(index)
 
     def _forget_hashes(self, index: NodeIndex) -> None:
         """Drop the hashes of a node and its ancestors. Where one is dropped, those above it are too."""
-        top = math.root(self.leaf_count)
-        while self._hashes[index] is not None:
-            self._hashes[index] = None
-            if index == top:
+        place, bit, top = int(index), 1 << math.level(index), math.root(self.leaf_count)
+        while self._hashes[place] is not None:
+            self._hashes[place] = None
+            if place == top:
                 return
-            index = math.parent(index)
+            place = (place | bit) & ~(bit << 1)  # its parent, as in `math.parent`
+            bit <<= 1

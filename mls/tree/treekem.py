@@ -11,7 +11,7 @@ Each step of the chain feeds two derivations, so that no secret is used for two 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mls import rules
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mls.crypto.suite import CipherSuite
     from mls.tree.math import LeafIndex, NodeIndex
     from mls.tree.private_tree import PrivateTree
-    from mls.tree.ratchet_tree import RatchetTree
+    from mls.tree.ratchet_tree import RatchetTree, TreeEdit
 
 __all__ = ["FreshPath", "decrypt_path", "derive_path", "encrypt_path", "merge_path", "new_path"]
 
@@ -45,9 +45,9 @@ class FreshPath:
     leaf_node: LeafNode
     path: list[tuple[NodeIndex, NodeIndex]]
     """The filtered direct path: each node with its copath child."""
-    path_secrets: list[bytes]
+    path_secrets: list[bytes] = field(repr=False)
     """One for each node of `path`."""
-    commit_secret: bytes
+    commit_secret: bytes = field(repr=False)
     private_keys: dict[NodeIndex, HPKEPrivateKey]
     """Those of the leaf and of each node of `path`."""
 
@@ -85,13 +85,12 @@ def new_path(
     leaf_key = suite.generate_hpke_key(random)
     path_secrets, node_keys, commit_secret = derive_path(suite, random(suite.Nh), len(path))
     public_keys = [key.public_key for key in node_keys]
-    with_parents, leaf_parent_hash = _set_parents(tree, leaf_index, path, public_keys)
+    edit, leaf_parent_hash = _set_parents(tree, leaf_index, path, public_keys)
     unsigned = leaf_node.replace(
         encryption_key=leaf_key.public_key, leaf_node_source=CommitSource(leaf_parent_hash), signature=b""
     )
     content = unsigned.to_be_signed(group_id, leaf_index)
     leaf_node = unsigned.replace(signature=suite.sign_with_label(signature_key, "LeafNodeTBS", content))
-    edit = with_parents.edit()
     edit.set_leaf(leaf_index, leaf_node)
     private_keys = {node: key for (node, _), key in zip(path, node_keys, strict=True)}
     private_keys[math.leaf_node_index(leaf_index)] = leaf_key
@@ -102,13 +101,13 @@ def encrypt_path(fresh: FreshPath, group_context: bytes, excluded: Collection[in
     """Encrypt each path secret to the copath's resolution, without the leaves in `excluded`, just added."""
     suite = fresh.tree.suite
     nodes = []
+    encryptor = suite.encryptor_with_label(LABEL, group_context, random)
     for (node, copath_child), secret in zip(fresh.path, fresh.path_secrets, strict=True):
         ciphertexts = []
         for index in fresh.tree.resolution(copath_child, excluded):
             recipient = fresh.tree.node(index)
             public_key = b"" if recipient is None else recipient.encryption_key
-            sealed = suite.encrypt_with_label(public_key, LABEL, group_context, secret, random)
-            ciphertexts.append(HPKECiphertext(*sealed))
+            ciphertexts.append(HPKECiphertext(*encryptor.seal(public_key, secret)))
         nodes.append(UpdatePathNode(fresh.private_keys[node].public_key, tuple(ciphertexts)))
     return UpdatePath(fresh.leaf_node, tuple(nodes))
 
@@ -128,31 +127,32 @@ def merge_path(tree: RatchetTree, sender: LeafIndex, path: UpdatePath, excluded:
             len(node.encrypted_path_secret) == recipients,
             f"{len(node.encrypted_path_secret)} ciphertexts for {recipients} nodes",
         )
-    merged, leaf_parent_hash = _set_parents(tree, sender, expected, [node.encryption_key for node in path.nodes])
+    edit, leaf_parent_hash = _set_parents(tree, sender, expected, [node.encryption_key for node in path.nodes])
     source = path.leaf_node.leaf_node_source
     stated = source.parent_hash if isinstance(source, CommitSource) else None
     rules.LEAF_PARENT_HASH_MATCHES.require(stated == leaf_parent_hash)
-    edit = merged.edit()
     edit.set_leaf(sender, path.leaf_node)
     return edit.freeze()
 
 
 def _set_parents(
     tree: RatchetTree, leaf: LeafIndex, path: list[tuple[NodeIndex, NodeIndex]], public_keys: list[bytes]
-) -> tuple[RatchetTree, bytes]:
+) -> tuple[TreeEdit, bytes]:
     """Blank the leaf's direct path and set its filtered one; return the tree and the leaf's parent hash.
 
     Parent hashes are computed from the root down, each over the one above it. The hashes of the copath's
-    subtrees, which the path does not touch, are those of `tree`.
+    subtrees, which the path does not touch, are those of `tree`: computed before it is copied, to be shared.
     """
+    for _, copath_child in path:
+        tree.tree_hash(copath_child)
     edit = tree.edit()
-    edit.blank_path(leaf)
+    edit.blank_path(leaf, {node for node, _ in path})
     above = b""  # the root's parent hash is the empty string
     for (node, copath_child), public_key in zip(reversed(path), reversed(public_keys), strict=True):
         parent = ParentNode(public_key, above, ())
         edit.set_parent(node, parent)
         above = parent_hash(tree, parent, copath_child)
-    return edit.freeze(), above
+    return edit, above
 
 
 def decrypt_path(

@@ -49,7 +49,7 @@ ProposalOrRef: TypeAlias = Annotated[
 ]
 
 
-@struct()
+@struct(retain=True)
 class Commit(Struct):
     """Proposals by value or by reference, and the committer's update path where there is one."""
 

@@ -11,7 +11,7 @@ does. A member's steps are all stored, part by part, and `restart` goes on with 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
@@ -28,7 +28,7 @@ from mls.group.received import ApplicationMessage, Committed, MemberAdded, Membe
 from mls.group.state import Status
 from mls.wire.credentials import BasicCredential
 from tests.mls.outcasts import Outcast, SealedPath, private_keys
-from tests.mls.stored import MemoryStore
+from tests.mls.participants import Entry, Invitation, Letter, Member
 from tests.mls.world import NOW, World, fingerprint
 
 if TYPE_CHECKING:
@@ -42,67 +42,9 @@ if TYPE_CHECKING:
     from mls.wire.message import MLSMessage
     from mls.wire.proposals import AnyProposal
 
-__all__ = ["Delivery", "Entry", "Letter", "Member"]
+__all__ = ["Delivery", "name_of"]
 
 Output = TypeVar("Output")
-
-
-@dataclass(eq=False)
-class Member:
-    """A client while it is in the group, from one join to the next."""
-
-    name: str
-    state: GroupState
-    position: int
-    """Where in the log it reads on."""
-    store: MemoryStore = field(default_factory=MemoryStore)
-    left: list[tuple[int, int]] = field(default_factory=list)
-    """The epochs that it was in before, newest first, and when each ended."""
-    heard: set[int] = field(default_factory=set)
-    """The application messages that it has decrypted."""
-
-    def __post_init__(self) -> None:
-        self.store.save(None, self.state)
-
-    @property
-    def is_active(self) -> bool:
-        return self.state.status is Status.ACTIVE
-
-
-@dataclass(frozen=True, eq=False)
-class Entry:
-    """A handshake message in the log."""
-
-    data: bytes
-    epoch: int
-    """The epoch that it is for."""
-    author: Member | None
-    counts: bool
-    """Whether its epoch was the group's when it came."""
-    is_commit: bool
-    is_repeated: bool = False
-    removes: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, eq=False)
-class Letter:
-    """An application message."""
-
-    number: int
-    data: bytes
-    text: bytes
-    epoch: int
-    author: Member
-
-
-@dataclass(frozen=True, eq=False)
-class Invitation:
-    """A Welcome that one client has not used yet."""
-
-    welcome: bytes
-    bundle: KeyPackageBundle
-    tree: RatchetTree
-    position: int
 
 
 class Delivery:
@@ -129,13 +71,14 @@ class Delivery:
     def step(self, member: Member, transition: Transition[Output]) -> Output:
         """Take a step's result as a caller should: store the state, wipe what is spent, go on."""
         before, after = member.state, transition.state
+        assert fingerprint(before) == member.as_it_was, "a step changed its input"
         if after is not before:
             assert after.revision == before.revision + 1
             member.store.save(before, after)
         kept = {id(secret) for secret in after.secrets()}
         assert not any(id(secret) in kept for secret in transition.spent)
         wipe(transition.spent)
-        member.state = after
+        member.state, member.as_it_was = after, fingerprint(after)
         self._check_agreement(after)
         return transition.output
 
@@ -143,7 +86,7 @@ class Delivery:
         """Let a member go on with what it has stored."""
         member = self.members[name]
         reloaded = member.store.load()
-        assert fingerprint(reloaded) == fingerprint(member.state)
+        assert fingerprint(reloaded) == member.as_it_was
         member.state = reloaded
 
     def _check_agreement(self, state: GroupState) -> None:
@@ -269,9 +212,7 @@ class Delivery:
         elif entry.is_repeated:
             self._replayed(before, entry.data)
         else:
-            frozen = fingerprint(before)
             transition = process(before, self.world.environment, entry.data, now=self.now)
-            assert fingerprint(before) == frozen, "a step changed its input"
             if entry.is_commit:
                 self._let_outcasts_try(member, entry, transition.state)
                 member.left.insert(0, (entry.epoch, self.now))
@@ -352,10 +293,7 @@ class Delivery:
             self._refused(member.state, letter.data, ExhaustedError)
         else:
             before = member.state
-            frozen = fingerprint(before)
-            transition = process(before, self.world.environment, letter.data, now=self.now)
-            assert fingerprint(before) == frozen, "a step changed its input"
-            output = self.step(member, transition)
+            output = self.step(member, process(before, self.world.environment, letter.data, now=self.now))
             if letter.author is member:
                 assert isinstance(output, OwnMessage)
                 assert output.is_known

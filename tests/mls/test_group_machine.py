@@ -22,13 +22,14 @@ from mls.wire.framing import PublicMessage
 from mls.wire.message import MLSMessage
 from mls.wire.proposals import Add, PreSharedKey, Remove, SelfRemove
 from mls.wire.psk import ExternalPSK, PreSharedKeyID
-from tests.mls.delivery import Delivery, Member, name_of
+from tests.mls.delivery import Delivery, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mls.tree.math import LeafIndex
     from mls.wire.proposals import AnyProposal
+    from tests.mls.participants import Member
 
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace")
 
@@ -300,7 +301,7 @@ class GroupMachine(RuleBasedStateMachine):
 
 TestGroups = GroupMachine.TestCase
 TestGroups.settings = settings(
-    max_examples=int(os.environ.get("GROUP_MACHINE_EXAMPLES", "100")),
+    max_examples=int(os.environ.get("GROUP_MACHINE_EXAMPLES", "80")),
     stateful_step_count=int(os.environ.get("GROUP_MACHINE_STEPS", "40")),
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -61,14 +61,16 @@ def node_of(tree: RatchetTree, index: int) -> ParentNode:
 def test_node_parity() -> None:
     """mls-rs, #362: a parent node in the place of a blank leaf, which a lenient tree hash does not see."""
     world = World.of("a", "b", "c", "d", "e")
+    world.commit("a", Remove(world.leaf("b")))
     stray = ParentNode(world.suite.derive_key_pair(bytes(32)).public_key, b"", ())
     honest = world.states["a"].public.tree
-    for tree in (changed_tree(honest, {12: stray}), changed_tree(honest, {14: stray})):
-        refuse_tree(world, tree, rules.TREE_NODES_ALTERNATE)
-        info = forged_group_info(
-            world.states["a"], tree=tree, context=lambda context: context.replace(tree_hash=honest.tree_hash())
-        )
-        outsider_refuses(world, "outsider", rules.TREE_NODES_ALTERNATE, info)
+    assert honest.leaf(1) is None
+    tree = changed_tree(honest, {2: stray})
+    refuse_tree(world, tree, rules.TREE_NODES_ALTERNATE)
+    info = forged_group_info(
+        world.states["a"], tree=tree, context=lambda context: context.replace(tree_hash=honest.tree_hash())
+    )
+    outsider_refuses(world, "outsider", rules.TREE_NODES_ALTERNATE, info)
 
 
 def test_null_parent_hash() -> None:

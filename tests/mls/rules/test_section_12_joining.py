@@ -12,7 +12,8 @@ from mls.group.external import join_externally
 from mls.group.group_info import group_info
 from mls.group.joining import join
 from mls.registry import MLS10, ResumptionPSKUsage
-from mls.wire.extensions import ExternalPub, pack_extension
+from mls.wire.credentials import UnknownCredential
+from mls.wire.extensions import ExternalPub, ExternalSender, ExternalSenders, pack_extension
 from mls.wire.proposals import Add, ReInit
 from mls.wire.welcome import PathSecret, Welcome
 from tests.mls.rules.doors import refused_by
@@ -23,6 +24,8 @@ from tests.mls.rules.forging import (
     with_leaf,
 )
 from tests.mls.rules.forging_groups import (
+    UNKNOWN_TYPE,
+    KnowsNames,
     external_psk,
     newcomer_refuses,
     outsider_refuses,
@@ -187,6 +190,20 @@ def test_group_id_is_new__for_an_external_commit() -> None:
     with refused(rules.GROUP_ID_IS_NEW):
         join_externally(world.client("c"), world.environment, info, groups=[b"another group", GROUP_ID])
     world.deliver(join_externally(world.client("c"), world.environment, info, groups=[b"another group"]).output.message)
+
+
+@breaks(rules.CREDENTIAL_IS_VALID)
+def test_credential_is_valid__of_an_external_sender_in_a_joined_group() -> None:
+    world = World()
+    key = world.suite.load_signature_key(bytes(31) + b"s")
+    server = ExternalSender(key.public_key, UnknownCredential(UNKNOWN_TYPE, b"server"))
+    world.found("a", extensions=(pack_extension(ExternalSenders((server,))),))
+    bundle = world.key_package("b")
+    welcome, info = welcome_to(world, bundle), group_info(world.states["a"])
+    world.set(authentication=KnowsNames())
+    outsider_refuses(world, "c", rules.CREDENTIAL_IS_VALID, info)
+    with refused(rules.CREDENTIAL_IS_VALID):
+        join(world.environment, welcome.encode(), [bundle])
 
 
 @breaks(rules.EXTERNAL_PUB_IS_AVAILABLE)

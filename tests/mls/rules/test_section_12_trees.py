@@ -9,6 +9,7 @@ from mls import rules
 from mls.group.environment import Limits
 from mls.group.group_info import group_info
 from mls.group.joining import join
+from mls.wire.proposals import Remove
 from mls.wire.tree import ParentNode, RatchetTreeExtension
 from tests.mls.rules.forging import (
     changed_tree,
@@ -142,8 +143,10 @@ def test_tree_last_node_is_not_blank() -> None:
 @breaks(rules.TREE_NODES_ALTERNATE)
 def test_tree_nodes_alternate__parent_as_a_leaf() -> None:
     world = World.of("a", "b", "c", "d", "e")
+    world.commit("a", Remove(world.leaf("b")))
+    del world.states["b"]
     stray = ParentNode(world.suite.derive_key_pair(bytes(32)).public_key, b"", ())
-    with_stray = changed_tree(world.states["a"].public.tree, {12: stray})  # a blank leaf's place
+    with_stray = changed_tree(world.states["a"].public.tree, {2: stray})  # the place of leaf 1, blank now
     tree = with_forged_path(world, with_stray, 0, world.states["a"].signature_key)
     refuse_group_info(world, rules.TREE_NODES_ALTERNATE, tree=tree)
 

@@ -12,7 +12,7 @@ from mls.group.joining import join
 from mls.group.messaging import propose_add
 from mls.group.successors import branch, reinitialize
 from mls.registry import MLS10, ResumptionPSKUsage
-from mls.wire.extensions import Extension
+from mls.wire.extensions import Extension, RequiredCapabilities, pack_extension
 from mls.wire.proposals import Add, ReInit
 from tests.mls.rules.forging import dishonest, forged_key_package
 from tests.mls.rules.forging_groups import (
@@ -85,6 +85,15 @@ def test_init_key_differs_from_encryption_key() -> None:
     proposals_are_refused(world, rules.INIT_KEY_DIFFERS_FROM_ENCRYPTION_KEY, Add(forged.key_package))
 
 
+@breaks(rules.LIFETIME_IS_CURRENT)
+def test_lifetime_is_current__when_proposed() -> None:
+    world = World.of("a", "b")
+    bundle = world.key_package("c")
+    with refused(rules.LIFETIME_IS_CURRENT):
+        propose_add(world.states["a"], world.environment, bundle.key_package, now=LIFETIME.not_after + 1)
+    propose_add(world.states["a"], world.environment, bundle.key_package, now=LIFETIME.not_after)
+
+
 # 11: groups
 
 
@@ -104,6 +113,16 @@ def test_new_group_extensions_are_supported__but_for_grease() -> None:
     pretend_to_support_grease(world, "a")
     with refused(rules.NEW_GROUP_EXTENSIONS_ARE_SUPPORTED):
         world.found("a", extensions=(Extension(GREASED, b""),))
+
+
+@breaks(rules.LEAF_SUPPORTS_REQUIRED_CAPABILITIES)
+def test_leaf_supports_required_capabilities__of_a_new_group() -> None:
+    world = World()
+    required = (pack_extension(RequiredCapabilities((), (UNKNOWN_TYPE,), ())),)
+    with refused(rules.LEAF_SUPPORTS_REQUIRED_CAPABILITIES):
+        world.found("a", extensions=required)
+    capable(world, "a")
+    assert world.found("a", extensions=required).public.context.extensions == required
 
 
 @breaks(rules.BRANCH_PARAMETERS_MATCH)
