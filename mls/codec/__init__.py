@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from mls.codec.lengths import MAX_LENGTH, decode_length, encode_length, encode_opaque
+from mls.codec.selects import Tagged, When
 from mls.codec.struct import DEFAULT_MAX_SIZE, Field, Struct, struct
-from mls.codec.types import Constant, FixedOpaque, Hidden, Opaque, Tagged, UInt8, UInt16, UInt32, UInt64, When
+from mls.codec.types import Constant, FixedOpaque, Hidden, Opaque, UInt8, UInt16, UInt32, UInt64
 
 __all__ = [
     "DEFAULT_MAX_SIZE",

@@ -15,7 +15,8 @@ import typing
 from inspect import get_annotations
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform, get_type_hints
 
-from mls.codec.types import Hidden, Scope, WireType, wire_type
+from mls.codec.annotations import wire_type
+from mls.codec.types import Hidden, Scope, WireType
 from mls.errors import DecodeError, UsageError
 
 __all__ = ["DEFAULT_MAX_SIZE", "Field", "Struct", "struct"]

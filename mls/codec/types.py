@@ -24,23 +24,20 @@ one function for each struct, so that no call is made per field.
 from __future__ import annotations
 
 import itertools
-import types
-import typing
 from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct as Layout
 from struct import pack, unpack_from
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any
 
 from mls import rules
 from mls.codec.lengths import encode_opaque, long_length
 from mls.errors import DecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 __all__ = [
-    "Conditional",
     "Constant",
     "Enumeration",
     "FixedOpaque",
@@ -51,16 +48,13 @@ __all__ = [
     "OpaqueType",
     "OptionalType",
     "Scope",
-    "Tagged",
     "UInt8",
     "UInt16",
     "UInt32",
     "UInt64",
-    "UnionType",
     "Vector",
-    "When",
     "WireType",
-    "wire_type",
+    "indented",
 ]
 
 MAX_ELEMENTS = 1 << 18
@@ -106,7 +100,8 @@ class WireType:
         raise NotImplementedError
 
 
-def _indent(lines: list[str]) -> list[str]:
+def indented(lines: list[str]) -> list[str]:
+    """Return statements one level deeper."""
     return ["    " + line for line in lines]
 
 
@@ -245,7 +240,7 @@ class Vector(WireType):
             *head,
             f"{items} = []",
             f"while pos < {end}:",
-            *_indent(self.element.read(item, scope)),
+            *indented(self.element.read(item, scope)),
             f"    {items}.append({item})",
             f"    if len({items}) > {MAX_ELEMENTS}:",
             f"        raise DecodeError('a vector has more than {MAX_ELEMENTS} elements', pos)",
@@ -300,7 +295,7 @@ class OptionalType(WireType):
             "else:",
             f"    if {present} != 1:",
             f"        {rule}.fail('%d at byte %d' % ({present}, pos - 1))",
-            *_indent(self.inner.read(target, scope)),
+            *indented(self.inner.read(target, scope)),
         ]
 
     def write(self, value: str, scope: Scope) -> str:
@@ -320,120 +315,6 @@ class Nested(WireType):
         return f"{value}._encode()"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tagged:
-    """Marks a union of structs as a `select`: a tag of the type `enum`, then the struct that has that tag.
-
-    The structs are declared with `@struct(tag=...)`, unless `cases` maps the tags to types itself. `size` is the
-    tag's, in bytes. `unknown` is a struct that takes every other tag: its first field
-    holds the tag, the rest is the body. Without it, an unknown tag is malformed.
-    """
-
-    enum: type[IntEnum]
-    size: int = 1
-    cases: Mapping[int, Any] | None = None
-    unknown: type[Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class UnionType(WireType):
-    """A `select` over a tag that stands right before it."""
-
-    name: str
-    size: int
-    cases: tuple[tuple[int, WireType], ...]
-    unknown: type[Any] | None
-
-    def classes(self) -> dict[type[Any], tuple[bytes, type[Any]]]:
-        """Map each struct of the union to the tag bytes that lead to it (nested unions included)."""
-        found: dict[type[Any], tuple[bytes, type[Any]]] = {}
-        for tag, case in self.cases:
-            prefix = tag.to_bytes(self.size, "big")
-            match case:
-                case Nested(struct=struct):
-                    found[struct] = prefix, struct
-                case UnionType():
-                    found |= {struct: (prefix + inner, struct) for struct, (inner, _) in case.classes().items()}
-                    if case.unknown is not None:
-                        found[case.unknown] = prefix, case.unknown
-                case _:
-                    msg = f"a case of {self.name} is neither a struct nor a union"
-                    raise TypeError(msg)
-        return found
-
-    def read(self, target: str, scope: Scope) -> list[str]:
-        tag = scope.variable()
-        nested = {number: case for number, case in self.cases if isinstance(case, UnionType)}
-        table = {number: case.struct.decode_at for number, case in self.cases if isinstance(case, Nested)}
-        table |= {number: _union_reader(case) for number, case in nested.items()}
-        decoder = scope.variable()
-        if self.unknown is None:
-            fallback = f"    raise DecodeError('%d is not a {self.name}' % {tag}, pos - {self.size})"
-        else:
-            # The body follows the tag, so the unknown struct, whose first field is the tag, starts there too.
-            unknown = scope.bind(self.unknown.decode_at, "unknown")
-            fallback = f"    {target}, pos = {unknown}(data, pos - {self.size})"
-        return [
-            *Integer(self.size).read(tag, scope),
-            f"{decoder} = {scope.bind(table, 'cases')}.get({tag})",
-            f"if {decoder} is None:",
-            fallback,
-            "else:",
-            f"    {target}, pos = {decoder}(data, pos)",
-        ]
-
-    def write(self, value: str, scope: Scope) -> str:
-        prefixes = {struct: prefix for struct, (prefix, _) in self.classes().items()}
-        if self.unknown is not None:
-            prefixes[self.unknown] = b""  # its own encoding starts with the tag
-        return f"{scope.bind(prefixes, 'tags')}[{value}.__class__] + {value}._encode()"
-
-
-def _union_reader(union: UnionType) -> Callable[[bytes, int], tuple[Any, int]]:
-    """Compile a reader for a union that stands inside another one."""
-    scope = Scope()
-    lines = ["def read_union(data, pos):", *_indent([*union.read("value", scope), "return value, pos"])]
-    exec("\n".join(lines), scope.names)  # the source is ours: it holds names from the declarations alone
-    return typing.cast("Callable[[bytes, int], tuple[Any, int]]", scope.names["read_union"])
-
-
-@dataclass(frozen=True, slots=True)
-class When:
-    """Marks a field as present only when `test` holds for the struct's earlier field `field`."""
-
-    field: str
-    test: Callable[[Any], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Conditional(WireType):
-    """A field that an earlier one switches on. The Python value is `None` where it is off."""
-
-    inner: WireType
-    when: When
-
-    def read(self, target: str, scope: Scope) -> list[str]:
-        test = scope.bind(self.when.test, "test")
-        return [
-            f"if {test}(f_{self.when.field}):",
-            *_indent(self.inner.read(target, scope)),
-            "else:",
-            f"    {target} = None",
-        ]
-
-    def write(self, value: str, scope: Scope) -> str:
-        test = scope.bind(self.when.test, "test")
-
-        def absent(value: object, name: str) -> bytes:
-            if value is not None:
-                msg = f"{name} must not be set here"
-                raise ValueError(msg)
-            return b""
-
-        on = f"{test}(self.{self.when.field})"
-        return f"({self.inner.write(value, scope)} if {on} else {scope.bind(absent, 'absent')}({value}, {value!r}))"
-
-
 @dataclass(frozen=True, slots=True)
 class Hidden:
     """Marks a field that holds a secret: `repr` shows its length alone."""
@@ -444,50 +325,3 @@ UInt16 = Annotated[int, Integer(2)]
 UInt32 = Annotated[int, Integer(4)]
 UInt64 = Annotated[int, Integer(8)]
 Opaque = Annotated[bytes, OpaqueType()]
-
-
-def wire_type(annotation: Any) -> WireType:  # noqa: PLR0911 - one return for each word of the vocabulary
-    """Return the wire type that an annotation stands for. Raises `TypeError` for one outside the vocabulary."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        base, *marks = get_args(annotation)
-        for mark in marks:
-            match mark:
-                case WireType():
-                    return _conditional(mark, marks)
-                case Tagged():
-                    return _union(base, mark)
-                case _:
-                    continue
-        return _conditional(wire_type(_without_none(base)), marks)
-    if origin is tuple:
-        return Vector(wire_type(get_args(annotation)[0]))
-    if origin in (types.UnionType, typing.Union):
-        return OptionalType(wire_type(_without_none(annotation)))
-    if isinstance(annotation, type) and issubclass(annotation, IntEnum):
-        return Enumeration(annotation)
-    if hasattr(annotation, "decode_at"):
-        return Nested(annotation)
-    msg = f"{annotation!r} is not a wire type"
-    raise TypeError(msg)
-
-
-def _conditional(inner: WireType, marks: list[Any]) -> WireType:
-    for mark in marks:
-        if isinstance(mark, When):
-            return Conditional(inner, mark)
-    return inner
-
-
-def _without_none(annotation: Any) -> Any:
-    members = [member for member in get_args(annotation) if member is not type(None)]
-    return members[0] if len(members) == 1 else annotation
-
-
-def _union(base: Any, mark: Tagged) -> UnionType:
-    if mark.cases is not None:
-        named = mark.cases
-    else:
-        named = {struct.wire_tag: struct for struct in get_args(base) if struct is not mark.unknown}
-    cases = tuple((int(tag), wire_type(case)) for tag, case in named.items())
-    return UnionType(mark.enum.__name__, mark.size, cases, mark.unknown)

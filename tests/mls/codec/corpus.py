@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mls.codec.selects import Conditional, UnionType
 from mls.codec.types import (
-    Conditional,
     Constant,
     Enumeration,
     FixedOpaque,
@@ -13,7 +13,6 @@ from mls.codec.types import (
     Nested,
     OpaqueType,
     OptionalType,
-    UnionType,
     Vector,
     WireType,
 )

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mls.codec import Struct
+from mls.codec.selects import Conditional, UnionType
 from mls.codec.types import (
-    Conditional,
     Constant,
     Enumeration,
     FixedOpaque,
@@ -17,7 +17,6 @@ from mls.codec.types import (
     Nested,
     OpaqueType,
     OptionalType,
-    UnionType,
     Vector,
     WireType,
 )

@@ -9,8 +9,8 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mls.codec.selects import Conditional, UnionType
 from mls.codec.types import (
-    Conditional,
     Constant,
     Enumeration,
     FixedOpaque,
@@ -18,7 +18,6 @@ from mls.codec.types import (
     Nested,
     OpaqueType,
     OptionalType,
-    UnionType,
     Vector,
     WireType,
 )

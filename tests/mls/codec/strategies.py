@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
+from mls.codec.selects import Conditional, UnionType
 from mls.codec.types import (
-    Conditional,
     Constant,
     Enumeration,
     FixedOpaque,
@@ -16,7 +16,6 @@ from mls.codec.types import (
     Nested,
     OpaqueType,
     OptionalType,
-    UnionType,
     Vector,
     WireType,
 )

@@ -9,18 +9,8 @@ from typing import Annotated, Any
 import pytest
 
 from mls.codec import Constant, FixedOpaque, Hidden, Opaque, Struct, Tagged, UInt8, UInt16, When, struct
-from mls.codec.types import (
-    Conditional,
-    Enumeration,
-    Integer,
-    Nested,
-    OpaqueType,
-    OptionalType,
-    Scope,
-    UnionType,
-    Vector,
-    WireType,
-)
+from mls.codec.selects import Conditional, UnionType
+from mls.codec.types import Enumeration, Integer, Nested, OpaqueType, OptionalType, Scope, Vector, WireType
 from mls.errors import DecodeError
 from mls.wire.leaf_node import Lifetime
 from tests.mls.codec.support import every_struct

@@ -7,7 +7,8 @@ from graphlib import TopologicalSorter
 from importlib import resources
 
 from mls.codec import Struct
-from mls.codec.types import Conditional, Integer, Nested, UnionType, Vector, WireType
+from mls.codec.selects import Conditional, UnionType
+from mls.codec.types import Integer, Nested, Vector, WireType
 from mls.wire.framing import FramedContent
 from mls.wire.message import MLSMessage
 from tests.mls.codec.grammar import contained, depth, fewest_bytes, parts, wire_structs

@@ -10,17 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mls.codec import Struct
-from mls.codec.types import (
-    Conditional,
-    FixedOpaque,
-    Integer,
-    Nested,
-    OpaqueType,
-    OptionalType,
-    UnionType,
-    Vector,
-    WireType,
-)
+from mls.codec.selects import Conditional, UnionType
+from mls.codec.types import FixedOpaque, Integer, Nested, OpaqueType, OptionalType, Vector, WireType
 from mls.errors import UsageError
 from mls.registry import ContentType
 from mls.wire.credentials import BasicCredential, Certificate, X509Credential
