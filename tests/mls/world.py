@@ -119,9 +119,7 @@ class World:
         return self.clients[name]
 
     def key_package(self, name: str, *, is_last_resort: bool = False) -> KeyPackageBundle:
-        return create_key_package(
-            self.client(name), self.environment, lifetime=LIFETIME, is_last_resort=is_last_resort
-        )
+        return create_key_package(self.client(name), self.environment, lifetime=LIFETIME, is_last_resort=is_last_resort)
 
     def found(self, name: str, *, extensions: tuple[Extension, ...] = ()) -> GroupState:
         created = create_group(

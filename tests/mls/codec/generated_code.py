@@ -64,9 +64,10 @@ def compile_from_files(directory: Path) -> None:
     def exec_file(source: str, names: dict[str, Any]) -> None:
         exec(compile_file(source, "union", "exec"), names)  # noqa: S102 - the codec's own source, as the codec does
 
-    words: Any = importlib.import_module("mls.codec.selects")
+    words: Any = importlib.import_module("mls.codec.types")
     words.MAX_ELEMENTS = FEW_ELEMENTS
-    words.exec = exec_file
+    selects: Any = importlib.import_module("mls.codec.selects")
+    selects.exec = exec_file
     compiler: Any = sys.modules["mls.codec.struct"]
     compiler.compile = compile_file
 
