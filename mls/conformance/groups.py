@@ -72,7 +72,7 @@ class Welcome(Entry):
             no_psks = psk_secret(suite, ())
             sealing = welcome_keys(suite, member_secret(suite, secrets.joiner_secret, no_psks))
             plaintext = suite.aead.open(sealing.key, sealing.nonce, welcome.encrypted_group_info, b"")
-            if plaintext is None:
+            if plaintext is None:  # pragma: no cover - the secrets opened under this very ciphertext as their context
                 raise CheckError((), "the GroupInfo does not decrypt")
             info = GroupInfo.decode(plaintext)
             tree = tree_of_signers(suite, {info.signer: self.signer_pub}, random)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar, cast
 
 from mls.codec import Struct
-from mls.conformance.checks import at, expect, expect_equal
+from mls.conformance.checks import CheckError, at, expect, expect_equal
 from mls.conformance.fields import EncodingOf, Entry, declaration
 from mls.registry import ContentType
 from mls.wire.commit import Commit
@@ -62,13 +62,12 @@ class Messages(Entry):
 
     def check(self, random: Random) -> None:  # noqa: ARG002 - the interface of every format
         for name, field in declaration(Messages).fields.items():
-            if isinstance(field.kind, EncodingOf):
-                data: bytes = getattr(self, name)
-                with at(name):
-                    decoded = field.kind.struct.decode(data)
-                    expect_equal(_anew(decoded).encode(), data)
-                    if isinstance(decoded, MLSMessage):
-                        _check_body(decoded, BODIES[name])
+            kind, data = cast("EncodingOf", field.kind), cast("bytes", getattr(self, name))
+            with at(name):
+                decoded = kind.struct.decode(data)
+                expect_equal(_anew(decoded).encode(), data)
+                if isinstance(decoded, MLSMessage):
+                    _check_body(decoded, BODIES[name])
 
 
 def _anew(value: Value) -> Value:
@@ -86,10 +85,9 @@ def _anew(value: Value) -> Value:
 def _check_body(message: MLSMessage, expected: type[Struct] | ContentType) -> None:
     body = message.message
     if isinstance(expected, ContentType):
-        is_public = isinstance(body, PublicMessage)
-        expect(is_public, f"is a {type(body).__name__}, not a PublicMessage")
-        if isinstance(body, PublicMessage):
-            kind = content_type(body.content.content)
-            expect(kind == expected, f"its content is of type {kind.name}, not {expected.name}")
+        if not isinstance(body, PublicMessage):
+            raise CheckError((), f"is a {type(body).__name__}, not a PublicMessage")
+        kind = content_type(body.content.content)
+        expect(kind == expected, f"its content is of type {kind.name}, not {expected.name}")
     else:
         expect(isinstance(body, expected), f"is a {type(body).__name__}, not a {expected.__name__}")

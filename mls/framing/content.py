@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from mls import rules
 from mls.errors import InternalError
@@ -110,6 +110,8 @@ def sender_key(content: FramedContent, tree: RatchetTree, context: GroupContext)
             if content.content.path is None:
                 rules.EXTERNAL_COMMIT_HAS_A_PATH.fail()
             return content.content.path.leaf_node.signature_key
+        case _:
+            assert_never(content.sender)
 
 
 def _is_proposal(content: AnyContent) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from mls import rules
 from mls.crypto.secret import Secret
@@ -153,6 +153,8 @@ def _find_psk(psk_id: PreSharedKeyID, state: GroupState | None, environment: Env
             own = state.resumption_keys if state is not None and state.group_id == group_id else ()
             found = next((key.psk for key in own if key.epoch == epoch), None)
             return environment.resumption_keys(group_id, epoch) if found is None else found
+        case _:
+            assert_never(psk_id.psk)
 
 
 def changes_of(

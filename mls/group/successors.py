@@ -21,8 +21,7 @@ from mls.wire.psk import PreSharedKeyID, ResumptionPSK
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mls.crypto.secret import Secret
-    from mls.group.environment import Environment, ResumptionKeys
+    from mls.group.environment import Environment
     from mls.tree.ratchet_tree import RatchetTree
     from mls.wire.key_package import KeyPackage
     from mls.wire.leaf_node import LeafNode, Lifetime
@@ -102,19 +101,9 @@ def _link(
     nonce = environment.random(new.suite.Nh)
     psk = PreSharedKey(PreSharedKeyID(ResumptionPSK(usage, old.group_id, old.epoch), nonce))
     adds = [Add(key_package) for key_package in key_packages]
-    with_old = replace(environment, resumption_keys=_keys_of(old, environment))
+    # The one PSK of this Commit is the one that its environment knows.
+    with_old = replace(environment, resumption_keys=lambda *_: old.epoch_secrets.resumption_psk)
     return commit_linked(new, with_old, now=now, proposals=[*adds, psk], options=options, usage=usage)
-
-
-def _keys_of(old: GroupState, environment: Environment) -> ResumptionKeys:
-    """Return a lookup that knows the old group's current resumption PSK."""
-
-    def find(group_id: bytes, epoch: int) -> Secret | None:
-        if (group_id, epoch) == (old.group_id, old.epoch):
-            return old.epoch_secrets.resumption_psk
-        return environment.resumption_keys(group_id, epoch)
-
-    return find
 
 
 def check_special_psks(psks: Sequence[PreSharedKeyID]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING
 
 from mls import rules
@@ -62,10 +62,6 @@ def _check_unmerged_leaves(tree: RatchetTree) -> None:
 
 def _is_listed_between(tree: RatchetTree, leaf: LeafIndex, top: NodeIndex) -> bool:
     """Return whether each non-blank parent node between a leaf and `top` lists the leaf as unmerged."""
-    for index in math.direct_path(leaf, tree.leaf_count):
-        if index == top:
-            return True
-        node = tree.parent_node(index)
-        if node is not None and leaf not in node.unmerged_leaves:
-            return False
-    return True
+    between = takewhile(lambda index: index != top, math.direct_path(leaf, tree.leaf_count))
+    nodes = (tree.parent_node(index) for index in between)
+    return all(node is None or leaf in node.unmerged_leaves for node in nodes)

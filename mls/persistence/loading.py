@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, assert_never
 
 from mls.codec import Struct
 from mls.crypto.kem import HPKEPrivateKey
@@ -249,3 +249,5 @@ def _change(stored: StoredAdded | StoredUpdated | StoredRemoved) -> Change:
             return MemberUpdated(LeafIndex(index), old, leaf)
         case StoredRemoved(index=index, leaf=leaf):
             return MemberRemoved(LeafIndex(index), leaf)
+        case _:
+            assert_never(stored)

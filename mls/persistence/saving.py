@@ -7,7 +7,7 @@ costs as much as the change, not as the state.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from mls.crypto.secret import Secret
 from mls.errors import InternalError, UsageError
@@ -197,6 +197,8 @@ def _change(change: Change) -> StoredAdded | StoredUpdated | StoredRemoved:
             return StoredUpdated(index, old, leaf)
         case MemberRemoved(index, leaf):
             return StoredRemoved(index, leaf)
+        case _:
+            assert_never(change)
 
 
 # The secret tree of each epoch: one part for each node that holds something

@@ -98,8 +98,8 @@ class SecretTree:
                     for ratchet in ratchets:
                         yield ratchet.secret
                         yield from ratchet.skipped.values()
-                case (left, right):
-                    pending += (left, right)
+                case pair:
+                    pending += pair
 
     def next_generation(self, leaf: LeafIndex, kind: ContentType) -> int:
         """Return the generation that the leaf's next message of this kind will have."""

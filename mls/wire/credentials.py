@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, TypeAlias, assert_never
 
 from mls.codec import Opaque, Struct, Tagged, UInt16, struct
 from mls.registry import CredentialType
@@ -68,3 +68,5 @@ def credential_type(credential: AnyCredential) -> int:
             return CredentialType.X509
         case UnknownCredential(credential_type=number):
             return number
+        case _:
+            assert_never(credential)

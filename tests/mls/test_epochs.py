@@ -229,10 +229,12 @@ def test_nothing_but_what_a_state_knows_of_can_be_reached_from_it() -> None:
 def test_whoever_is_removed_has_nothing_left_but_what_late_messages_need() -> None:
     world = World.of("alice", "bob")
     world.commit("alice")
+    update = propose_update(world.states["bob"], world.environment, leaf_changes=LeafChanges())
+    world.deliver(world.adopt("bob", update))
     before = world.states["bob"]
     pending = commit(before, world.environment, now=world.now)
     world.adopt("bob", pending)
-    world.commit("alice", Remove(world.leaf("bob")))
+    world.commit("alice", Remove(world.leaf("bob")), references=())
     state = world.states["bob"]
     assert (state.status, held(state)) == (Status.REMOVED, [2, 1])
     left = {id(secret) for secret in state.secrets() if not secret.is_wiped}
@@ -240,6 +242,7 @@ def test_whoever_is_removed_has_nothing_left_but_what_late_messages_need() -> No
     assert (state.pending, state.proposals, state.own_updates, state.resumption_keys) == ((), (), (), ())
     assert all(secret.is_wiped for secret in before.epoch_secrets.all() if id(secret) not in left)
     assert all(secret.is_wiped for secret in pending.output.pending.next_epoch.secrets())
+    assert [own.encryption_key.secret.is_wiped for own in before.own_updates] == [True]
 
 
 USES: dict[str, Callable[[GroupState, Environment], object]] = {

@@ -98,6 +98,7 @@ def check_indices(tree: RatchetTree) -> None:
     assert tree.signature_keys == {leaf.signature_key: index for index, leaf in tree.members()}
     keys = {leaf.encryption_key: math.leaf_node_index(index) for index, leaf in tree.members()}
     assert tree.encryption_keys == keys | {parent.encryption_key: index for index, parent in tree.parents()}
+    assert tree.last_leaf == max(index for index, _ in tree.members())
     copy = RatchetTree.from_extension(SUITE, tree.to_extension(), max_members=1 << 10)
     assert copy == tree
     assert copy.tree_hash() == tree.tree_hash()
@@ -151,6 +152,7 @@ def test_random_edits(rounds: list[list[tuple[str, int, int]]]) -> None:
                         edit.set_parent(number(above), parent)
                         assert edit.has_encryption_key(parent.encryption_key)
         assert edit.leaf_count == len(model.leaves)
+        assert list(edit.leaves()) == [leaf for leaf in model.leaves if leaf is not None]
         following = edit.freeze()
         assert (tree.to_extension(), tree.tree_hash()) == (before, hash_before), "an edit changed its tree"
         check_indices(tree)

@@ -18,7 +18,6 @@ from mls.group.joining import join
 from mls.group.leaf_changes import LeafChanges
 from mls.group.messaging import propose_update
 from mls.group.processing import process
-from mls.group.successors import _keys_of
 from mls.registry import GREASE, ResumptionPSKUsage, WireFormat
 from mls.tree.math import LeafIndex, NodeIndex
 from mls.tree.parent_hash import parent_hash
@@ -220,7 +219,8 @@ def successor(
     for _ in range(first_epoch - 1):
         made = commit(state, world.environment, now=world.now)
         state = process(made.state, world.environment, made.output.message, now=world.now).state
-    environment = replace(world.environment, resumption_keys=_keys_of(world.states["a"], world.environment))
+    old = {key.epoch: key.psk for key in world.states["a"].resumption_keys}
+    environment = replace(world.environment, resumption_keys=lambda _, epoch: old.get(epoch))
     made = commit_linked(state, environment, now=world.now, proposals=proposals, options=CommitOptions(), usage=usage)
     welcome = made.output.pending.welcome
     assert welcome is not None
