@@ -124,6 +124,8 @@ TREE_IS_PARENT_HASH_VALID = Rule("7.9.2", "each parent node is covered by exactl
 PSK_NONCE_HAS_THE_RIGHT_SIZE = Rule("8.4", "a PSK's nonce has KDF.Nh bytes")
 PSK_IS_AVAILABLE = Rule("8.4", "the pre-shared key is at hand", MissingError)
 
+EPOCH_IS_NOT_THE_LAST = Rule("8.1", "there is another epoch after this one, in 64 bits", ExhaustedError)
+
 # 9: secret tree
 
 MESSAGE_KEY_IS_UNUSED = Rule("9.1", "a message key is used once, and not after it was given up", ExhaustedError)

@@ -21,8 +21,10 @@ from mls.errors import DecodeError, UsageError
 
 __all__ = ["DEFAULT_MAX_SIZE", "Field", "Struct", "struct"]
 
-DEFAULT_MAX_SIZE = 1 << 26
-"""The largest message that `decode` takes unless told otherwise, in bytes: 64 MiB, a group of 200,000 members."""
+DEFAULT_MAX_SIZE = 1 << 24
+"""The largest message that `decode` takes unless told otherwise, in bytes: 16 MiB, a group of 50,000 members.
+
+Decoding can take some 60 times the input's size in memory, at the worst: this is what bounds it."""
 
 StructType = TypeVar("StructType", bound="Struct")
 
@@ -124,9 +126,9 @@ class Struct:
 
 
 def _show(value: object, field: Field) -> str:
+    if field.hidden:
+        return f"<{len(value)} bytes>" if isinstance(value, bytes) else "<hidden>"
     if isinstance(value, bytes):
-        if field.hidden:
-            return f"<{len(value)} bytes>"
         return value.hex() if len(value) <= 32 else f"{value[:16].hex()}...<{len(value)} bytes>"
     if isinstance(value, tuple) and len(value) > 8:
         return f"<{len(value)} items>"
@@ -151,11 +153,10 @@ def struct(*, tag: int | None = None, retain: bool = False) -> typing.Callable[[
         namespace = {
             key: value for key, value in cls.__dict__.items() if key not in {"__dict__", "__weakref__", *names}
         }
-        defaults = {name: cls.__dict__[name] for name in names if name in cls.__dict__}
         namespace["__slots__"] = (*names, "_encoded") if retain else tuple(names)
         built: Any = type(cls.__name__, cls.__bases__, namespace)
         built.__qualname__ = cls.__qualname__
-        _compile(built, fields, defaults, retain=retain)
+        _compile(built, fields, retain=retain)
         built.wire_fields = fields
         built.wire_tag = tag
         return typing.cast("type[StructType]", built)
@@ -167,14 +168,14 @@ def _marks(hint: object) -> tuple[object, ...]:
     return getattr(hint, "__metadata__", ())
 
 
-def _compile(cls: type[Any], fields: tuple[Field, ...], defaults: dict[str, Any], *, retain: bool) -> None:
+def _compile(cls: type[Any], fields: tuple[Field, ...], *, retain: bool) -> None:
     """Write and compile `__init__`, `decode_at` and `_encode` for `cls`."""
     scope = Scope()
     names = [field.name for field in fields]
     setters = {name: scope.bind(cls.__dict__[name].__set__, f"set_{name}") for name in names}
     scope.names["new"] = object.__new__
     scope.names["cls"] = cls
-    lines = [_signature(names, defaults, scope), *(f"    {setters[name]}(self, {name})" for name in names)]
+    lines = [f"def __init__({', '.join(['self', *names])}):", *(f"    {setters[name]}(self, {name})" for name in names)]
     if retain:
         scope.names["set_encoded"] = cls.__dict__["_encoded"].__set__
         lines.append("    set_encoded(self, None)")
@@ -204,8 +205,3 @@ def _compile(cls: type[Any], fields: tuple[Field, ...], defaults: dict[str, Any]
     cls.decode_at = staticmethod(scope.names["decode_at"])
     cls._encode = scope.names["_encode"]
     cls.wire_source = source
-
-
-def _signature(names: list[str], defaults: dict[str, Any], scope: Scope) -> str:
-    parameters = [f"{name}={scope.bind(defaults[name], 'default')}" if name in defaults else name for name in names]
-    return f"def __init__({', '.join(['self', *parameters])}):"

@@ -137,7 +137,8 @@ class Constant(WireType):
         ]
 
     def write(self, value: str, scope: Scope) -> str:
-        return Integer(self.size).write(value, scope)
+        table = {self.value: self.value.to_bytes(self.size, "big")}  # anything else is a KeyError, so a UsageError
+        return f"{scope.bind(table, 'constant')}[{value}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ class Enumeration(WireType):
         ]
 
     def write(self, value: str, scope: Scope) -> str:
-        return f"{scope.bind(_LAYOUTS[1].pack, 'pack')}({value})"
+        return f"{scope.bind({int(member): bytes([member]) for member in self.enum}, 'bytes_of')}[{value}]"
 
 
 def _read_length(length: str) -> list[str]:

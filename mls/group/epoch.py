@@ -56,6 +56,10 @@ __all__ = [
 ]
 
 
+LAST_EPOCH = (1 << 64) - 1
+"""The highest epoch that a GroupContext can state."""
+
+
 @dataclass(frozen=True, slots=True)
 class EpochKeys:
     """The key schedule's output for an epoch, and the two secrets that only a Welcome needs."""
@@ -69,6 +73,7 @@ class EpochKeys:
 
 def provisional_context(old: GroupContext, tree: RatchetTree, extensions: tuple[Extension, ...]) -> GroupContext:
     """Return the context that path secrets are encrypted under: the new one with the old transcript hash."""
+    rules.EPOCH_IS_NOT_THE_LAST.require(old.epoch < LAST_EPOCH)
     return GroupContext(
         MLS10,
         old.cipher_suite,

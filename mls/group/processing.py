@@ -122,7 +122,9 @@ def _process_private(
         received = _application_message(verified, tree, sender)
         return Transition(state.step(messages=messages), received, tuple(spent))
     handled = _handle_handshake(state.with_changes({"messages": messages}), environment, verified, now)
-    return replace(handled, spent=(*spent, *handled.spent))
+    # Even where the message says nothing new, its key is used: that is a step.
+    after = handled.state if handled.state.revision > state.revision else handled.state.step()
+    return replace(handled, state=after, spent=(*spent, *handled.spent))
 
 
 def _process_late(

@@ -13,6 +13,8 @@ from mls.tree.ratchet_tree import RatchetTree
 from mls.wire.tree import RatchetTreeExtension
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mls.crypto.suite import CipherSuite
     from mls.group.environment import Environment
     from mls.tree.math import LeafIndex, NodeIndex
@@ -47,6 +49,7 @@ def check_tree(tree: RatchetTree, context: GroupContext, environment: Environmen
 
 
 def _check_unmerged_leaves(tree: RatchetTree) -> None:
+    listed = {index: frozenset(node.unmerged_leaves) for index, node in tree.parents()}
     for index, node in tree.parents():
         unmerged = node.unmerged_leaves
         rules.UNMERGED_LEAVES_ARE_SORTED.require(all(a < b for a, b in pairwise(unmerged)), f"node {index}")
@@ -56,12 +59,13 @@ def _check_unmerged_leaves(tree: RatchetTree) -> None:
                 leaf in below and tree.leaf(leaf) is not None, f"leaf {leaf} at node {index}"
             )
             rules.UNMERGED_LEAF_IS_LISTED_BETWEEN.require(
-                _is_listed_between(tree, math.LeafIndex(leaf), index), f"leaf {leaf} at node {index}"
+                _is_listed_between(tree, listed, math.LeafIndex(leaf), index), f"leaf {leaf} at node {index}"
             )
 
 
-def _is_listed_between(tree: RatchetTree, leaf: LeafIndex, top: NodeIndex) -> bool:
+def _is_listed_between(
+    tree: RatchetTree, listed: Mapping[NodeIndex, frozenset[int]], leaf: LeafIndex, top: NodeIndex
+) -> bool:
     """Return whether each non-blank parent node between a leaf and `top` lists the leaf as unmerged."""
     between = takewhile(lambda index: index != top, math.direct_path(leaf, tree.leaf_count))
-    nodes = (tree.parent_node(index) for index in between)
-    return all(node is None or leaf in node.unmerged_leaves for node in nodes)
+    return all(leaf in listed[index] for index in between if index in listed)

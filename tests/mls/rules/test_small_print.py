@@ -7,13 +7,13 @@ from dataclasses import replace
 from mls import rules
 from mls.group.external import join_externally
 from mls.group.group_info import group_info
-from mls.group.messaging import leave
+from mls.group.messaging import leave, propose
 from mls.tree.math import NodeIndex
 from mls.tree.parent_hash import parent_hash
 from mls.wire.extensions import ExternalSender, ExternalSenders, pack_extension
 from mls.wire.framing import External
 from mls.wire.leaf_node import CommitSource
-from mls.wire.proposals import SelfRemove
+from mls.wire.proposals import Remove, SelfRemove
 from mls.wire.tree import ParentNode, RatchetTreeExtension
 from mls.wire.welcome import GroupSecrets, PathSecret
 from tests.mls.rules.forging import (
@@ -84,3 +84,21 @@ def test_leaving_twice_is_one_proposal() -> None:
     world.adopt("b", leave(world.states["b"], world.environment))
     world.adopt("b", leave(world.states["b"], world.environment))
     assert len(world.states["b"].proposals) == 1
+
+
+@breaks(rules.EPOCH_IS_NOT_THE_LAST)
+def test_epoch_is_not_the_last() -> None:
+    world = World.of("a", "b")
+    last = forged_group_info(world.states["a"], context=lambda context: context.replace(epoch=2**64 - 1))
+    outsider_refuses(world, "c", rules.EPOCH_IS_NOT_THE_LAST, last)
+
+
+def test_the_same_proposal_in_a_second_message_is_a_step() -> None:
+    world = World.of("a", "b", "c")
+    author, revision = world.states["b"], world.states["a"].revision
+    for sent in (1, 2):
+        made = propose(author, world.environment, Remove(2))
+        author = made.state
+        world.process("a", made.output)
+        assert world.states["a"].revision == revision + sent
+        assert len(world.states["a"].proposals) == 1
