@@ -264,9 +264,10 @@ def test_version_check() -> None:
     assert said[:2] == b"\x00\x01"
     with pytest.raises(DecodeError):
         process(world.states["b"], world.environment, b"\x00\x02" + said[2:], now=world.now)
-    info = forged_group_info(world.states["a"], context=lambda context: context.replace(version=MLS10 + 1))
+    info = group_info(world.states["a"]).encode()
+    assert info[4:6] == b"\x00\x01"  # behind the MLSMessage's own version and wire format
     with pytest.raises(DecodeError):
-        join_externally(world.client("c"), world.environment, info.encode())
+        join_externally(world.client("c"), world.environment, info[:4] + b"\x00\x02" + info[6:])
     for version in (0, MLS10 + 1):
         forged = forged_key_package(world.key_package("c"), version=version)
         proposals_are_refused(world, rules.KEY_PACKAGE_VERSION_MATCHES, Add(forged.key_package))
