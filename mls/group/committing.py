@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mls import rules
-from mls.errors import InternalError, RuleError, UsageError
+from mls.errors import DecodeError, InternalError, RuleError, UsageError
 from mls.framing.content import sign
 from mls.group.environment import Proposed
 from mls.group.epoch import EpochKeys, changes_of, find_psks, new_context, provisional_context, start_epoch
@@ -194,18 +194,19 @@ def _choose(
             raise UsageError(msg)
         chosen = [*by_value, *(received[reference] for reference in references)]
         return chosen, attempt(chosen)
-    candidates = _prefer(state.proposals, state.own_leaf)
-    try:
-        return [*by_value, *candidates], attempt([*by_value, *candidates])
-    except RuleError:
-        chosen, applied = by_value, attempt(by_value)
-        for candidate in candidates:
-            try:
-                applied = attempt([*chosen, candidate])
-            except RuleError:
-                continue
-            chosen = [*chosen, candidate]
-        return chosen, applied
+    chosen, applied = by_value, attempt(by_value)
+    pending = [_prefer(state.proposals, state.own_leaf)]
+    while pending:
+        candidates = pending.pop()
+        try:
+            applied = attempt([*chosen, *candidates]) if candidates else applied
+        except (RuleError, DecodeError):
+            half = len(candidates) // 2
+            if half:
+                pending += (candidates[half:], candidates[:half])
+        else:
+            chosen = [*chosen, *candidates]
+    return chosen, applied
 
 
 def _prefer(received: Sequence[Proposed], own_leaf: LeafIndex) -> list[Proposed]:

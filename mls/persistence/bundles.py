@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from mls.crypto.kem import HPKEPrivateKey
 from mls.crypto.suite import CIPHER_SUITES
 from mls.errors import DecodeError
 from mls.group.creation import KeyPackageBundle
@@ -32,7 +31,7 @@ def decode_key_package_bundle(data: bytes) -> KeyPackageBundle:
         raise DecodeError(msg)
     return KeyPackageBundle(
         stored.key_package,
-        HPKEPrivateKey(suite.kem, stored.init_key),
-        HPKEPrivateKey(suite.kem, stored.encryption_key),
+        suite.load_hpke_key(stored.init_key),
+        suite.load_hpke_key(stored.encryption_key),
         suite.load_signature_key(stored.signature_key),
     )

@@ -58,6 +58,8 @@ __all__ = ["load"]
 
 Stored = TypeVar("Stored", bound=Struct)
 
+_UNCOUNTED = {PartKind.HEADER, PartKind.SECRET_NODE, PartKind.HANDSHAKE_RATCHET, PartKind.APPLICATION_RATCHET}
+
 _NO_LIMIT = 1 << 30
 """Stored bytes are our own: they were within the limits when they came in."""
 
@@ -82,9 +84,16 @@ class _Loader:
         if header.status not in statuses:
             msg = f"a stored state has an unknown status, {header.status}"
             raise DecodeError(msg)
+        found = sum(key.kind not in _UNCOUNTED for key in self.parts)
+        if found != header.parts:
+            msg = f"a stored state has {found} parts instead of {header.parts}"
+            raise DecodeError(msg)
         suite, status = CIPHER_SUITES[header.cipher_suite], statuses[header.status]
         own_leaf = LeafIndex(header.own_leaf)
         public = self.public(suite, header.epoch)
+        if public.tree.leaf(own_leaf) is None:
+            msg = f"leaf {own_leaf}, which a stored state calls its own, is not in its tree"
+            raise DecodeError(msg)
         gone = Secret.gone()
         secrets, messages = EpochSecrets(gone, gone, gone, gone, gone, gone, gone), SecretTree(suite, 1, gone)
         if status is not Status.REMOVED:
@@ -147,9 +156,7 @@ class _Loader:
         return self.node(epoch, math.left(index)), self.node(epoch, math.right(index))
 
     def private_keys(self, suite: CipherSuite) -> dict[NodeIndex, HPKEPrivateKey]:
-        return {
-            NodeIndex(key.place): HPKEPrivateKey(suite.kem, self.data(key)) for key in self.keys(PartKind.PRIVATE_KEY)
-        }
+        return {NodeIndex(key.place): _private_key(suite, self.data(key)) for key in self.keys(PartKind.PRIVATE_KEY)}
 
     def resumption_keys(self, epoch: int, secrets: EpochSecrets) -> tuple[ResumptionKey, ...]:
         """Return the resumption PSKs, newest first; the current epoch's is the same object as the schedule's."""
@@ -164,7 +171,7 @@ class _Loader:
             stored = self.struct(StoredOwnUpdate, key)
             yield OwnUpdate(
                 stored.leaf_node,
-                HPKEPrivateKey(suite.kem, stored.encryption_key),
+                _private_key(suite, stored.encryption_key),
                 suite.load_signature_key(stored.signature_key),
             )
 
@@ -185,9 +192,7 @@ class _Loader:
         for key in self.keys(PartKind.PENDING_COMMIT):
             stored = self.struct(StoredPendingCommit, key)
             tree = self.tree(suite, PartKey(PartKind.PENDING_TREE, 0, key.place))
-            private_keys = {
-                NodeIndex(item.node): HPKEPrivateKey(suite.kem, item.private_key) for item in stored.private_keys
-            }
+            private_keys = {NodeIndex(item.node): _private_key(suite, item.private_key) for item in stored.private_keys}
             transcript = stored.transcript
             committed = _committed(stored.committed, stored.context.epoch)
             following = NextEpoch(
@@ -204,6 +209,14 @@ class _Loader:
     def reinit(self) -> ReInit | None:
         key = PartKey(PartKind.REINIT)
         return self.struct(ReInit, key) if key in self.parts else None
+
+
+def _private_key(suite: CipherSuite, data: bytes) -> HPKEPrivateKey:
+    """Return a private key, which is parsed when it is first used: what can be seen now is its size."""
+    if len(data) != suite.kem.Nsk:
+        msg = f"a stored private key has {len(data)} bytes instead of {suite.kem.Nsk}"
+        raise DecodeError(msg)
+    return HPKEPrivateKey(suite.kem, data)
 
 
 def _secrets(stored: StoredEpochSecrets) -> EpochSecrets:

@@ -3,7 +3,7 @@
 =====================  =======  ========  =======  ==========================================================
 kind                   epoch    place     secret   holds
 =====================  =======  ========  =======  ==========================================================
-`HEADER`               0        0         no       format version, revision, status, epoch, own leaf, suite
+`HEADER`               0        0         no       format version, revision, status, epoch, own leaf, suite, parts
 `CONTEXT`              epoch    0         no       GroupContext, for the current and each past epoch
 `TREE`                 epoch    0         no       the ratchet tree, likewise
 `TRANSCRIPT`           epoch    0         no       confirmation tag and interim transcript hash

@@ -79,12 +79,12 @@ def changes(before: GroupState | None, after: GroupState) -> Changes:
     for epoch in old_messages.keys() | new_messages.keys():
         _diff_messages(epoch, old_messages.get(epoch), new_messages.get(epoch), put, delete)
     revision = None if before is None else before.revision
-    return Changes(revision, after.revision, (_header(after), *put), tuple(delete))
+    return Changes(revision, after.revision, (_header(after, len(new)), *put), tuple(delete))
 
 
-def _header(state: GroupState) -> Part:
+def _header(state: GroupState, parts: int) -> Part:
     header = StoredHeader(
-        FORMAT_VERSION, state.revision, STATUSES[state.status], state.suite.number, state.epoch, state.own_leaf
+        FORMAT_VERSION, state.revision, STATUSES[state.status], state.suite.number, state.epoch, state.own_leaf, parts
     )
     return Part(PartKey(PartKind.HEADER), header.encode())
 

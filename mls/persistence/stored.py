@@ -46,6 +46,8 @@ class StoredHeader(Struct):
     cipher_suite: UInt16
     epoch: UInt64
     own_leaf: UInt32
+    parts: UInt32
+    """How many parts there are, but for this one and the message keys, whose tree shows what is missing."""
 
 
 @struct()

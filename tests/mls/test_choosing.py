@@ -208,6 +208,12 @@ def _expired(world: World) -> AnyProposal:
 
 BAD_ONES: dict[str, Callable[[World], AnyProposal]] = {
     "Remove of nobody": lambda _: Remove(77),
+    "required capabilities cut short": lambda _: GroupContextExtensions(
+        (Extension(ExtensionType.REQUIRED_CAPABILITIES, b"\x05"),)
+    ),
+    "external senders cut short": lambda _: GroupContextExtensions(
+        (Extension(ExtensionType.EXTERNAL_SENDERS, b"\x05"),)
+    ),
     "Add of a member": lambda world: Add(world.key_package("bob").key_package),
     "Add of the expired": _expired,
     "Add of another suite": lambda _: Add(World(2).key_package("dave").key_package),

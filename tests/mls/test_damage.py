@@ -13,6 +13,7 @@ from mls.group.committing import commit
 from mls.group.leaf_changes import LeafChanges
 from mls.group.messaging import propose_update
 from mls.persistence import PartKey, PartKind, decode_key_package_bundle, encode_key_package_bundle, load
+from mls.persistence.stored import StoredHeader
 from mls.wire.proposals import Add
 from tests.mls.journey import talk
 from tests.mls.stored import MemoryStore
@@ -42,28 +43,32 @@ def rich_state(suite: int = 1) -> GroupState:
     return world.states["bob"]
 
 
-NEEDED = set(PartKind) - {
-    PartKind.PRIVATE_KEY,
-    PartKind.RESUMPTION_PSK,
-    PartKind.PAST_EPOCH,
-    PartKind.PROPOSAL,
-    PartKind.OWN_UPDATE,
-    PartKind.PENDING_COMMIT,
-    PartKind.REINIT,
-}
-"""All but those of which a state has as many as it has."""
-
-
 def test_a_missing_part() -> None:
     parts = parts_of(rich_state())
     assert {key.kind for key in parts} == set(PartKind) - {PartKind.REINIT}
     for key in parts:
-        if key.kind in NEEDED:
-            rest = {other: data for other, data in parts.items() if other != key}
-            with pytest.raises(DecodeError, match="lacks its part"):
-                load(rest)
+        rest = {other: data for other, data in parts.items() if other != key}
+        with pytest.raises(DecodeError, match=r"lacks its part|parts instead of"):
+            load(rest)
     with pytest.raises(DecodeError, match="lacks its part HEADER 0 0"):
         load({})
+
+
+def test_a_private_key_of_the_wrong_size() -> None:
+    parts = parts_of(rich_state())
+    for key, data in parts.items():
+        if key.kind is PartKind.PRIVATE_KEY:
+            for damaged in (b"", data[:-1], data + b"\0"):
+                with pytest.raises(DecodeError, match="bytes instead of 32"):
+                    load(parts | {key: damaged})
+
+
+def test_an_own_leaf_that_is_not_in_the_tree() -> None:
+    parts = parts_of(rich_state())
+    header = StoredHeader.decode(parts[PartKey(PartKind.HEADER)])
+    for leaf in (3, 4, 2**32 - 1):
+        with pytest.raises(DecodeError, match="is not in its tree"):
+            load(parts | {PartKey(PartKind.HEADER): header.replace(own_leaf=leaf).encode()})
 
 
 @pytest.mark.parametrize("suite", [1, 2])

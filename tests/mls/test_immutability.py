@@ -165,15 +165,14 @@ def test_a_step_made_twice_is_stored_once(name: str) -> None:
         store.save(state, second.state)
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", [name for name in STEPS if name not in {"expire", "drop_proposals"}])
 def test_a_step_that_fails_changes_nothing(name: str) -> None:
     world, state = setting()
     world.commit("alice", Remove(1), references=())
     removed = world.states["bob"]
     before = fingerprint(removed)
-    if name not in {"expire", "drop_proposals"}:
-        with pytest.raises(MlsError):
-            STEPS[name](world, removed)
+    with pytest.raises(MlsError):
+        STEPS[name](world, removed)
     assert fingerprint(removed) == before
     assert state.revision < removed.revision
 
