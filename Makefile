@@ -54,7 +54,11 @@ lock: check-python ## renew requirements.lock from pyproject.toml (newer version
 	"$$tools/bin/python" -m pip --disable-pip-version-check --quiet install uv==$(UV_VERSION) && \
 	"$$tools/bin/uv" pip compile --quiet --universal --python-version 3.11 --python "$$tools/bin/python" \
 		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
-		--group dev $(LOCK_ARGS) --output-file requirements.lock pyproject.toml
+		--group dev --all-extras $(LOCK_ARGS) --output-file requirements.lock pyproject.toml
+
+.PHONY: proto
+proto: setup ## rewrite the code of the gRPC interfaces from their .proto files
+	$(PY) -m grpc_tools.protoc --proto_path=. --python_out=. --pyi_out=. bridge/interop/*.proto
 
 # --- Checks -----------------------------------------------------------------------------------------------------------
 
