@@ -19,7 +19,7 @@ from mls.tree import math
 from mls.tree.math import LeafIndex, NodeIndex
 from mls.tree.private_tree import PrivateTree
 from mls.tree.ratchet_tree import RatchetTree
-from mls.tree.treekem import decrypt_path, derive_path, encrypt_path, new_path
+from mls.tree.treekem import MergedPath, decrypt_path, derive_path, encrypt_path, new_path
 from mls.wire.commit import UpdatePath
 from mls.wire.group_context import GroupContext
 from mls.wire.leaf_node import LeafNode
@@ -135,8 +135,8 @@ class _Group:
             raise CheckError((place,), f"leaf {index} is blank, or outside the tree")
         return leaf
 
-    def merge(self, sender: LeafIndex, path: UpdatePath) -> RatchetTree:
-        """Check a path as one in a Commit without proposals, and return the tree with it."""
+    def merge(self, sender: LeafIndex, path: UpdatePath) -> MergedPath:
+        """Check a path as one in a Commit without proposals, and return it merged."""
         context = self.context(self.tree)
         old = self.leaf(sender, "sender")
         return check_path(path, sender, old, self.tree, Applied(self.tree, ()), context, self.environment)
@@ -153,12 +153,10 @@ class _Group:
             (),
         )
 
-    def decrypt(
-        self, receiver: LeafIndex, sender: LeafIndex, path: UpdatePath, merged: RatchetTree
-    ) -> tuple[list[HPKEPrivateKey], bytes]:
+    def decrypt(self, receiver: LeafIndex, path: UpdatePath, merged: MergedPath) -> tuple[list[HPKEPrivateKey], bytes]:
         """Have a member decrypt a path; return its new private keys, from the lowest node up, and the commit secret."""
-        context = self.context(merged).encode()
-        keys, commit_secret = decrypt_path(merged, self.private_trees[receiver], sender, path, context, ())
+        context = self.context(merged.tree).encode()
+        keys, commit_secret = decrypt_path(merged, self.private_trees[receiver], path, context)
         return list(keys.values()), commit_secret
 
 
@@ -173,7 +171,7 @@ def _check_stated_path(group: _Group, stated: StatedPath) -> None:
     group.leaf(sender, "sender")
     with at("update_path"):
         merged = group.merge(sender, stated.update_path)
-    expect_equal(merged.tree_hash(), stated.tree_hash_after, "tree_hash_after")
+    expect_equal(merged.tree.tree_hash(), stated.tree_hash_after, "tree_hash_after")
     with at("path_secrets"):
         leaves = group.tree.leaf_count
         expect(len(stated.path_secrets) == leaves, f"has {len(stated.path_secrets)} values for {leaves} leaves")
@@ -186,7 +184,7 @@ def _check_stated_path(group: _Group, stated: StatedPath) -> None:
         if secret is None:
             continue
         with at("update_path", "for_leaf", index):
-            keys, commit_secret = group.decrypt(LeafIndex(index), sender, stated.update_path, merged)
+            keys, commit_secret = group.decrypt(LeafIndex(index), stated.update_path, merged)
         # The engine hands out no path secrets: see whether this one gives the keys that it derived.
         with at("path_secrets", index):
             expect_equal(group.tree.suite.Nh, len(secret), "length")  # HMAC would not mind zeros at the end
@@ -226,9 +224,9 @@ def _check_created_path(group: _Group, sender: LeafIndex) -> None:
         path = encrypt_path(fresh, group.context(fresh.tree).encode(), (), random)
         path = UpdatePath.decode(path.encode())
         merged = group.merge(sender, path)
-        expect_equal(merged.tree_hash(), fresh.tree.tree_hash(), "tree_hash")
+        expect_equal(merged.tree.tree_hash(), fresh.tree.tree_hash(), "tree_hash")
         for receiver in group.private_trees:
             if receiver != sender:
                 with at("for_leaf", receiver):
-                    _, commit_secret = group.decrypt(receiver, sender, path, merged)
+                    _, commit_secret = group.decrypt(receiver, path, merged)
                     expect_equal(commit_secret, fresh.commit_secret, "commit_secret")

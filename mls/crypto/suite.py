@@ -7,14 +7,14 @@ import hmac
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, x448, x25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, x448, x25519
 
 from mls.codec import encode_opaque
 from mls.crypto.aead import AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305, Aead
 from mls.crypto.hpke import Hpke, Sealer
 from mls.crypto.kdf import Kdf
 from mls.crypto.kem import HPKEPrivateKey, Kem, MontgomeryKem, NistKem
-from mls.crypto.signature import Ecdsa, EdDsa, SignaturePrivateKey, SignatureScheme
+from mls.crypto.signature import Ecdsa, Ed25519, EdDsa, SignaturePrivateKey, SignatureScheme
 from mls.errors import UsageError
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ _P256 = NistKem(0x0010, _SHA256, ec.SECP256R1(), 0xFF)
 _P384 = NistKem(0x0011, _SHA384, ec.SECP384R1(), 0xFF)
 _P521 = NistKem(0x0012, _SHA512, ec.SECP521R1(), 0x01)
 
-_ED25519 = EdDsa(32, ed25519.Ed25519PrivateKey, ed25519.Ed25519PublicKey)
+_ED25519 = Ed25519()
 _ED448 = EdDsa(57, ed448.Ed448PrivateKey, ed448.Ed448PublicKey)
 
 CIPHER_SUITES: Final = {

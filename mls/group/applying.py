@@ -25,7 +25,7 @@ from mls.group.state import NextEpoch
 from mls.schedule.key_schedule import EXTERNAL_INIT_LABEL, external_key_pair
 from mls.schedule.psk import psk_secret
 from mls.tree import math
-from mls.tree.treekem import decrypt_path, merge_path
+from mls.tree.treekem import MergedPath, decrypt_path, merge_path
 from mls.wire.commit import Commit, ProposalRef, UpdatePath
 from mls.wire.framing import Member, NewMemberCommit
 from mls.wire.leaf_node import CommitSource
@@ -77,9 +77,9 @@ def apply_commit(
     check_application_rules(
         public, environment, verified.sender, proposals, applied, content.path, verified.framed.authenticated_data
     )
-    tree = committer.tree
+    merged = None
     if content.path is not None:
-        tree = check_path(
+        merged = check_path(
             content.path, committer.leaf, committer.old, committer.tree, applied, public.context, environment
         )
     removed_us = any(index == state.own_leaf for index, _ in applied.removed)
@@ -96,7 +96,7 @@ def apply_commit(
     )
     if removed_us:
         return be_removed(state, committed, now, environment.limits)
-    following = _follow(state, environment, verified, content, applied, tree, committer.leaf, committed)
+    following = _follow(state, environment, verified, content, applied, committer.tree, merged, committed)
     return enter(state, following, now, environment.limits)
 
 
@@ -136,8 +136,8 @@ def check_path(
     applied: Applied,
     context: GroupContext,
     environment: Environment,
-) -> RatchetTree:
-    """Check a path's public part and return the tree with it merged. `old` is the leaf that it replaces.
+) -> MergedPath:
+    """Check a path's public part and return it, merged into `tree`. `old` is the leaf that it replaces.
 
     An external Commit replaces none in its place; if it removes one, that was its sender's, and the new leaf
     must be one that could have replaced it (section 12.2).
@@ -161,7 +161,7 @@ def check_path(
     check_leaf(leaf, committer, context.group_id, environment, checks)
     checks.settle()
     merged = merge_path(tree, committer, path, applied.added_leaves)
-    check_leaf_against_members(leaf, merged, applied.extensions)
+    check_leaf_against_members(leaf, merged.tree, applied.extensions)
     return merged
 
 
@@ -180,19 +180,21 @@ def _follow(
     commit: Commit,
     applied: Applied,
     tree: RatchetTree,
-    committer: LeafIndex,
+    merged: MergedPath | None,
     committed: Committed,
 ) -> NextEpoch:
-    """Compute the next epoch's secrets, and check them against the confirmation tag."""
+    """Compute the next epoch's secrets, and check them against the confirmation tag.
+
+    `tree` has the proposals applied, `merged` the Commit's path too.
+    """
     suite, public, message = state.suite, state.public, verified.message
     private_tree, signature_key = _with_own_update(state, applied)
+    tree = tree if merged is None else merged.tree
     provisional = provisional_context(public.context, tree, applied.extensions)
     new_keys: Mapping[NodeIndex, HPKEPrivateKey] = {}
     commit_secret = bytes(suite.Nh)
-    if commit.path is not None:
-        new_keys, commit_secret = decrypt_path(
-            tree, private_tree, committer, commit.path, provisional.encode(), applied.added_leaves
-        )
+    if merged is not None and commit.path is not None:
+        new_keys, commit_secret = decrypt_path(merged, private_tree, commit.path, provisional.encode())
     init_secret: bytes | bytearray = state.epoch_secrets.init_secret.value
     if applied.external_init is not None:
         init_secret = _external_init_secret(state, applied.external_init.kem_output)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mls.tree import math
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, KeysView, Mapping
 
     from mls.crypto.kem import HPKEPrivateKey
     from mls.crypto.secret import Secret
@@ -29,9 +29,14 @@ class PrivateTree:
     def __repr__(self) -> str:
         return f"<PrivateTree of leaf {self.leaf_index}: {len(self._keys)} keys>"
 
-    def get(self, index: NodeIndex) -> HPKEPrivateKey | None:
-        """Return the private key of a node, `None` if this member does not know it."""
-        return self._keys.get(index)
+    @property
+    def nodes(self) -> KeysView[NodeIndex]:
+        """The nodes whose private keys this member knows."""
+        return self._keys.keys()
+
+    def key(self, index: NodeIndex) -> HPKEPrivateKey:
+        """Return the private key of one of `nodes`."""
+        return self._keys[index]
 
     def items(self) -> Iterator[tuple[NodeIndex, HPKEPrivateKey]]:
         """Yield each node with its private key."""

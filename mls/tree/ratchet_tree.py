@@ -8,6 +8,7 @@ and the hashes on the changed paths.
 from __future__ import annotations
 
 from bisect import insort
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from mls import rules
@@ -172,9 +173,15 @@ class RatchetTree:
             index, reach = pending.pop()
             node = nodes[index]
             if node is None:
-                if reach and index - 2 * reach + 1 <= 2 * last:  # else there is no member below
+                first, end = index - 2 * reach + 1, index + 2 * reach
+                if not reach or first > 2 * last:
+                    continue  # no member below
+                if any(nodes[first + 1 : end : 2]):
                     pending.append((NodeIndex(index + reach), reach >> 1))
                     pending.append((NodeIndex(index - reach), reach >> 1))
+                else:  # leaves alone: found without a walk, as in a large group where few have committed
+                    leaves = map(NodeIndex, compress(range(first, end, 2), nodes[first:end:2]))
+                    found += [leaf for leaf in leaves if leaf // 2 not in excluded] if excluded else leaves
             elif isinstance(node, ParentNode):
                 found.append(index)
                 found += [NodeIndex(2 * leaf) for leaf in node.unmerged_leaves if leaf not in excluded]

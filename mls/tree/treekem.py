@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mls.tree.private_tree import PrivateTree
     from mls.tree.ratchet_tree import RatchetTree, TreeEdit
 
-__all__ = ["FreshPath", "decrypt_path", "derive_path", "encrypt_path", "merge_path", "new_path"]
+__all__ = ["FreshPath", "MergedPath", "decrypt_path", "derive_path", "encrypt_path", "merge_path", "new_path"]
 
 LABEL = "UpdatePathNode"
 
@@ -54,6 +54,17 @@ class FreshPath:
     def path_secret_at(self, index: NodeIndex) -> bytes:
         """Return the path secret of a node of the path."""
         return self.path_secrets[[node for node, _ in self.path].index(index)]
+
+
+@dataclass(frozen=True, slots=True)
+class MergedPath:
+    """Somebody else's path: the tree with it applied, and who can decrypt which of its secrets."""
+
+    tree: RatchetTree
+    path: list[tuple[NodeIndex, NodeIndex]]
+    """The filtered direct path: each node with its copath child."""
+    recipients: list[list[NodeIndex]]
+    """For each node of `path`, the nodes that its secret is encrypted to, in the order of the ciphertexts."""
 
 
 def derive_path(suite: CipherSuite, path_secret: bytes, count: int) -> tuple[list[bytes], list[HPKEPrivateKey], bytes]:
@@ -112,8 +123,10 @@ def encrypt_path(fresh: FreshPath, group_context: bytes, excluded: Collection[in
     return UpdatePath(fresh.leaf_node, tuple(nodes))
 
 
-def merge_path(tree: RatchetTree, sender: LeafIndex, path: UpdatePath, excluded: Collection[int]) -> RatchetTree:
+def merge_path(tree: RatchetTree, sender: LeafIndex, path: UpdatePath, excluded: Collection[int]) -> MergedPath:
     """Apply an update path's public part to `tree` (proposals applied). Raises `ValidationError`.
+
+    `excluded` are the leaves that the same Commit adds: the path's secrets are not encrypted to them.
 
     The tree keeps the parent hash that the leaf states only where it is the right one (section 7.9.2).
     """
@@ -121,18 +134,18 @@ def merge_path(tree: RatchetTree, sender: LeafIndex, path: UpdatePath, excluded:
     rules.PATH_LENGTH_MATCHES.require(
         len(path.nodes) == len(expected), f"{len(path.nodes)} nodes instead of {len(expected)}"
     )
-    for (_, copath_child), node in zip(expected, path.nodes, strict=True):
-        recipients = len(tree.resolution(copath_child, excluded))
-        rules.PATH_CIPHERTEXTS_MATCH_RESOLUTION.require(
-            len(node.encrypted_path_secret) == recipients,
-            f"{len(node.encrypted_path_secret)} ciphertexts for {recipients} nodes",
-        )
+    recipients = [tree.resolution(copath_child, excluded) for _, copath_child in expected]
+    for there, node in zip(recipients, path.nodes, strict=True):
+        if len(node.encrypted_path_secret) != len(there):
+            rules.PATH_CIPHERTEXTS_MATCH_RESOLUTION.fail(
+                f"{len(node.encrypted_path_secret)} ciphertexts for {len(there)} nodes"
+            )
     edit, leaf_parent_hash = _set_parents(tree, sender, expected, [node.encryption_key for node in path.nodes])
     source = path.leaf_node.leaf_node_source
     stated = source.parent_hash if isinstance(source, CommitSource) else None
     rules.LEAF_PARENT_HASH_MATCHES.require(stated == leaf_parent_hash)
     edit.set_leaf(sender, path.leaf_node)
-    return edit.freeze()
+    return MergedPath(edit.freeze(), expected, recipients)
 
 
 def _set_parents(
@@ -156,32 +169,26 @@ def _set_parents(
 
 
 def decrypt_path(
-    tree: RatchetTree,
-    private: PrivateTree,
-    sender: LeafIndex,
-    path: UpdatePath,
-    group_context: bytes,
-    excluded: Collection[int],
+    merged: MergedPath, private: PrivateTree, path: UpdatePath, group_context: bytes
 ) -> tuple[Mapping[NodeIndex, HPKEPrivateKey], bytes]:
     """Decrypt the path secret meant for this member; return its new private keys and the commit secret.
 
-    `tree` has the path merged already; the copath's subtrees are as they were. Raises `AuthenticationError`
-    where the ciphertext does not open, `ValidationError` where the keys do not fit.
+    Raises `AuthenticationError` where the ciphertext does not open, `ValidationError` where the keys do not fit.
     """
-    suite = tree.suite
-    filtered = tree.filtered_direct_path(sender)
-    position = next(i for i, (_, child) in enumerate(filtered) if math.is_ancestor(child, private.leaf_index))
-    resolution = tree.resolution(filtered[position][1], excluded)
-    known = ((i, private.get(index)) for i, index in enumerate(resolution))
-    which, key = next(((i, key) for i, key in known if key is not None), (0, None))
-    if key is None:
+    suite = merged.tree.suite
+    position = next(i for i, (_, child) in enumerate(merged.path) if math.is_ancestor(child, private.leaf_index))
+    recipients = merged.recipients[position]
+    ours = private.nodes & set(recipients)
+    if not ours:
         rules.PATH_SECRET_DECRYPTS.fail()
+    which = min(map(recipients.index, ours))
     sealed = path.nodes[position].encrypted_path_secret[which]
+    key = private.key(recipients[which])
     secret = suite.decrypt_with_label(key, LABEL, group_context, sealed.kem_output, sealed.ciphertext)
     if secret is None:
         rules.PATH_SECRET_DECRYPTS.fail()
     rules.PATH_SECRET_HAS_THE_RIGHT_SIZE.require(len(secret) == suite.Nh, f"{len(secret)} bytes")
-    nodes = filtered[position:]
+    nodes = merged.path[position:]
     _, keys, commit_secret = derive_path(suite, secret, len(nodes))
     for key, node in zip(keys, path.nodes[position:], strict=True):
         rules.PATH_KEYS_MATCH_SECRETS.require(key.public_key == node.encryption_key)

@@ -1,8 +1,8 @@
 """The bare cryptographic calls of a cipher suite, ready to be timed.
 
-Each method prepares its keys and data and returns a call without arguments, made of `cryptography`, `hashlib` and
-`hmac` alone: nothing of the engine is in what is timed. Key objects are parsed before, but for the AEAD's, whose
-keys serve once.
+Each method prepares its keys and data and returns a call without arguments, made of `cryptography`, `nacl`,
+`hashlib` and `hmac` alone: nothing of the engine is in what is timed. Key objects are parsed before, but for the
+AEAD's, whose keys serve once.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hpke as native
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, x448, x25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from nacl.bindings import crypto_sign_open
 
 __all__ = ["Call", "Primitives", "opaque"]
 
@@ -112,7 +113,7 @@ class Primitives:
                 point = ec.EllipticCurvePublicKey.from_encoded_point(curve, public_key)
                 return partial(point.verify, signature, content, self._ecdsa)
             case ed25519.Ed25519PrivateKey:
-                return partial(ed25519.Ed25519PublicKey.from_public_bytes(public_key).verify, signature, content)
+                return partial(crypto_sign_open, signature + content, public_key)
             case _:
                 return partial(ed448.Ed448PublicKey.from_public_bytes(public_key).verify, signature, content)
 

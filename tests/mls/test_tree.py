@@ -222,7 +222,8 @@ def test_paths_reach_all_others(seed: int) -> None:
         assert old is not None
         fresh = new_path(tree, sender, old, group_id=b"g", signature_key=signer, random=generator.randbytes)
         path = encrypt_path(fresh, b"context", added, generator.randbytes)
-        merged = merge_path(tree, sender, path, added)
+        in_place = merge_path(tree, sender, path, added)
+        merged = in_place.tree
         assert merged == fresh.tree
         verify_parent_hashes(merged)
         for place, private in list(members.items()):
@@ -233,7 +234,7 @@ def test_paths_reach_all_others(seed: int) -> None:
                 members[place], _ = private.updated(merged, told)
             else:
                 before, _ = private.updated(tree, {})
-                new, secret = decrypt_path(merged, before, sender, path, b"context", added)
+                new, secret = decrypt_path(in_place, before, path, b"context")
                 assert secret == fresh.commit_secret
                 members[place], _ = before.updated(merged, new)
         for place, private in members.items():
@@ -256,7 +257,7 @@ def test_a_private_tree_keeps_what_the_tree_has() -> None:
     tree = edit.freeze()
     private = PrivateTree(LeafIndex(0), {NodeIndex(index): key for index, key in zip((0, 1, 3, 7), keys, strict=False)})
     assert repr(private) == "<PrivateTree of leaf 0: 4 keys>"
-    assert (private.leaf_key, private.get(NodeIndex(7)), private.get(NodeIndex(5))) == (keys[0], keys[3], None)
+    assert (private.leaf_key, private.key(NodeIndex(7)), NodeIndex(5) in private.nodes) == (keys[0], keys[3], False)
     after, spent = private.updated(tree, {})
     assert dict(after.items()) == {0: keys[0], 1: keys[1]}
     assert spent == [keys[2].secret, keys[3].secret], "another key is there now, and no such node"

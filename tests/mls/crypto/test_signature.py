@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mls.crypto.random import system_random
-from mls.crypto.signature import Ecdsa, EdDsa, PrivateKey, PublicKey, SignaturePrivateKey
+from mls.crypto.signature import Ecdsa, Ed25519, EdDsa, PrivateKey, PublicKey, SignaturePrivateKey
 from mls.crypto.suite import CIPHER_SUITES, CipherSuite
 from mls.errors import InternalError, UsageError
 
@@ -217,3 +217,40 @@ def test_a_private_key_shows_its_public_key_alone(suite: CipherSuite) -> None:
     key = key_of(suite)
 
     assert repr(key) == f"<SignaturePrivateKey for {key.public_key.hex()[:16]}...>"
+
+
+def test_ed25519_signatures_of_two_libraries_are_one_and_the_same() -> None:
+    draw = random.Random(8032)
+    for _ in range(50):
+        key = ed25519.Ed25519PrivateKey.from_private_bytes(draw.randbytes(32))
+        data = draw.randbytes(draw.randrange(300))
+        assert Ed25519().verify(key.public_key().public_bytes_raw(), key.sign(data), data)
+
+
+@pytest.mark.parametrize("size", [0, 31, 33, 64])
+def test_ed25519_keys_of_another_size_are_not_read(size: int) -> None:
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))
+    public_key = (key.public_key().public_bytes_raw() * 2)[:size]
+
+    assert not Ed25519().verify(public_key, key.sign(b"data"), b"data")
+
+
+def test_an_ed25519_key_of_small_order_verifies_nothing() -> None:
+    """The neutral element is a key under which OpenSSL takes one signature for every message."""
+    neutral = (1).to_bytes(32, "little")
+    for_everything = neutral + bytes(32)
+
+    ed25519.Ed25519PublicKey.from_public_bytes(neutral).verify(for_everything, b"any message")
+
+    assert not Ed25519().verify(neutral, for_everything, b"any message")
+
+
+def test_an_ed25519_signature_has_one_form() -> None:
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))
+    signature = key.sign(b"data")
+    order = 2**252 + 27742317777372353535851937790883648493
+    other = int.from_bytes(signature[32:], "little") + order
+
+    assert not Ed25519().verify(
+        key.public_key().public_bytes_raw(), signature[:32] + other.to_bytes(32, "little"), b"data"
+    )
