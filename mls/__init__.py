@@ -22,6 +22,7 @@ refresh one's keys  `commit` without proposals
 do anything else    `propose`, `commit`, `group_info`, `join_externally`, `branch`, `reinitialize`
 use the group's key `export`, `GroupState.epoch_authenticator`
 keep states         `mls.persistence`: `changes`, `load`; `expire` now and then
+try post-quantum    `EXPERIMENTAL_CIPHER_SUITES`; `experimental=True` wherever a suite is chosen or loaded
 ==================  =====================================================================================
 
 `process` returns one of `ApplicationMessage`, `Committed`, `ProposalReceived`, `OwnMessage`: tell them apart with
@@ -32,7 +33,7 @@ from __future__ import annotations
 
 from mls.crypto.random import system_random
 from mls.crypto.secret import Secret, wipe
-from mls.crypto.suite import CIPHER_SUITES, CipherSuite, cipher_suite
+from mls.crypto.suite import CIPHER_SUITES, EXPERIMENTAL_CIPHER_SUITES, CipherSuite, cipher_suite
 from mls.errors import (
     AuthenticationError,
     DecodeError,
@@ -95,6 +96,7 @@ from mls.wire.message import MLSMessage
 
 __all__ = [
     "CIPHER_SUITES",
+    "EXPERIMENTAL_CIPHER_SUITES",
     "ApplicationMessage",
     "AuthenticationError",
     "AuthenticationService",

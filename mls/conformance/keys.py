@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mls.crypto.kem import NistKem
+from mls.crypto.dhkem import NistKem
 from mls.crypto.signature import Ecdsa
 
 if TYPE_CHECKING:

@@ -3,149 +3,90 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import lru_cache
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from nacl.bindings import crypto_sign_open
+from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
 from nacl.exceptions import BadSignatureError
 
 from mls.crypto.random import Random
 from mls.crypto.secret import Secret
-from mls.errors import InternalError
 
-__all__ = ["Ecdsa", "Ed25519", "EdDsa", "SignaturePrivateKey", "SignatureScheme"]
+if TYPE_CHECKING:
+    from functools import _lru_cache_wrapper
 
-PrivateKey: TypeAlias = ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey | ec.EllipticCurvePrivateKey
-PublicKey: TypeAlias = ed25519.Ed25519PublicKey | ed448.Ed448PublicKey | ec.EllipticCurvePublicKey
+__all__ = ["Ecdsa", "Ed448", "Ed25519", "SignaturePrivateKey", "SignatureScheme"]
+
+Sign: TypeAlias = Callable[[bytes], bytes]
+"""From data to the signature on it, by a key that is parsed already."""
 
 _ED25519_KEY = 32
 _ED25519_SIGNATURE = 64
+_ED448_KEY = 57
 
 _PARSED_KEYS = 4096
 """How many parsed public keys each scheme keeps: they are public, small, and the same few sign again and again."""
 
 
 class SignatureScheme(ABC):
-    """One scheme. Public keys are bytes as on the wire; parsed ones are kept."""
+    """One scheme. Public keys are bytes as on the wire."""
 
-    __slots__ = ("_parsed",)
-
-    def __init__(self) -> None:
-        self._parsed = lru_cache(_PARSED_KEYS)(self.parse_public)
+    __slots__ = ()
 
     @abstractmethod
     def generate(self, random: Random) -> bytes:
         """Return a fresh private key, serialized."""
 
     @abstractmethod
-    def parse_private(self, data: bytes | bytearray) -> PrivateKey:
-        """Return the key object of a serialized private key. Raises `ValueError`."""
+    def load(self, secret: bytes | bytearray) -> tuple[bytes, Sign]:
+        """Return the public key of a serialized private key, and what signs with it. Raises `ValueError`."""
 
     @abstractmethod
-    def parse_public(self, data: bytes) -> PublicKey:
-        """Return the key object of a public key as on the wire. Raises `ValueError` for what is not one."""
-
-    @abstractmethod
-    def public_bytes(self, key: PublicKey) -> bytes:
-        """Return a public key as on the wire. Raises `ValueError` for a key of another scheme."""
-
     def public_bytes_or_none(self, key: object) -> bytes | None:
         """Return any public key as on the wire, `None` for one of another scheme: for keys out of certificates."""
-        if not isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey | ec.EllipticCurvePublicKey):
-            return None
-        try:
-            return self.public_bytes(key)
-        except ValueError:
-            return None
 
     @abstractmethod
-    def sign(self, key: PrivateKey, data: bytes) -> bytes:
-        """Return the signature."""
-
-    @abstractmethod
-    def _verify(self, key: PublicKey, signature: bytes, data: bytes) -> None:
-        """Raise `InvalidSignature` unless `signature` is one over `data`."""
-
     def verify(self, public_key: bytes, signature: bytes, data: bytes) -> bool:
         """Return whether `signature` is one over `data` by `public_key`; `False` for a malformed key too."""
-        try:
-            self._verify(self._parsed(public_key), signature, data)
-        except (InvalidSignature, ValueError):
-            return False
-        return True
 
 
 class SignaturePrivateKey:
     """A private signature key, parsed once (parsing costs as much as signing) with its public key."""
 
-    __slots__ = ("key", "public_key", "scheme", "secret")
+    __slots__ = ("public_key", "secret", "sign")
 
     def __init__(self, scheme: SignatureScheme, secret: bytes | bytearray) -> None:
-        self.scheme = scheme
         self.secret = Secret(secret)
-        self.key = scheme.parse_private(secret)
-        self.public_key = scheme.public_bytes(self.key.public_key())
+        self.public_key, self.sign = scheme.load(secret)
 
     def __repr__(self) -> str:
         return f"<SignaturePrivateKey for {self.public_key.hex()[:16]}...>"
 
 
-class EdDsa(SignatureScheme):
-    """Ed25519 and Ed448 (RFC 8032): keys and signatures are raw bytes, `size` of them in a key."""
+class Ed25519(SignatureScheme):
+    """Ed25519 (RFC 8032), by libsodium: it verifies in 0.55 of OpenSSL's time, where large groups spend theirs.
 
-    __slots__ = ("_private_class", "_public_class", "_size")
-
-    def __init__(
-        self,
-        size: int,
-        private_class: type[ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey],
-        public_class: type[ed25519.Ed25519PublicKey | ed448.Ed448PublicKey],
-    ) -> None:
-        super().__init__()
-        self._size = size
-        self._private_class = private_class
-        self._public_class = public_class
-
-    def generate(self, random: Random) -> bytes:
-        return random(self._size)
-
-    def parse_private(self, data: bytes | bytearray) -> PrivateKey:
-        return self._private_class.from_private_bytes(data)
-
-    def parse_public(self, data: bytes) -> PublicKey:
-        return self._public_class.from_public_bytes(data)
-
-    def public_bytes(self, key: PublicKey) -> bytes:
-        if not isinstance(key, self._public_class):
-            raise ValueError(_OTHER_SCHEME)  # noqa: TRY004 - a certificate may hold any key: not the caller's type error
-        return key.public_bytes_raw()
-
-    def sign(self, key: PrivateKey, data: bytes) -> bytes:
-        if isinstance(key, ec.EllipticCurvePrivateKey):
-            raise InternalError(_OTHER_SCHEME)
-        return key.sign(data)
-
-    def _verify(self, key: PublicKey, signature: bytes, data: bytes) -> None:
-        if isinstance(key, ec.EllipticCurvePublicKey):
-            raise InternalError(_OTHER_SCHEME)
-        key.verify(signature, data)
-
-
-class Ed25519(EdDsa):
-    """Ed25519, verified by libsodium: 1.8 times as fast as OpenSSL, and verification is where large groups' time goes.
-
-    It is also stricter: keys and commitments (`R`) of small order and keys in a form that is not canonical are refused,
-    so that no signature is valid for many messages or under many keys.
+    It is also stricter: keys and commitments (`R`) of small order, and keys in a form that is not canonical, are
+    refused, so that no signature is valid for many messages or under many keys.
     """
 
     __slots__ = ()
 
-    def __init__(self) -> None:
-        super().__init__(_ED25519_KEY, ed25519.Ed25519PrivateKey, ed25519.Ed25519PublicKey)
+    def generate(self, random: Random) -> bytes:
+        return random(_ED25519_KEY)
+
+    def load(self, secret: bytes | bytearray) -> tuple[bytes, Sign]:
+        _require_size(secret, _ED25519_KEY)
+        public_key, expanded = crypto_sign_seed_keypair(bytes(secret))
+        return public_key, _Ed25519Signer(expanded)
+
+    def public_bytes_or_none(self, key: object) -> bytes | None:
+        return key.public_bytes_raw() if isinstance(key, ed25519.Ed25519PublicKey) else None
 
     def verify(self, public_key: bytes, signature: bytes, data: bytes) -> bool:
         # The sizes are checked here because the binding does not: it would read beyond a shorter key's end.
@@ -158,7 +99,68 @@ class Ed25519(EdDsa):
         return True
 
 
-class Ecdsa(SignatureScheme):
+class _Ed25519Signer:
+    """A parsed private key: the seed, and the public key behind it."""
+
+    __slots__ = ("_expanded",)
+
+    def __init__(self, expanded: bytes) -> None:
+        self._expanded = expanded
+
+    def __call__(self, data: bytes) -> bytes:
+        return crypto_sign(data, self._expanded)[:_ED25519_SIGNATURE]
+
+
+PublicKey = TypeVar("PublicKey", ed448.Ed448PublicKey, ec.EllipticCurvePublicKey)
+
+
+class _OpenSslScheme(SignatureScheme, Generic[PublicKey]):
+    """A scheme whose public keys are parsed before they verify; parsed ones are kept."""
+
+    __slots__ = ("_parsed",)
+
+    def __init__(self) -> None:
+        self._parsed: _lru_cache_wrapper[PublicKey] = lru_cache(_PARSED_KEYS)(self.parse_public)
+
+    @abstractmethod
+    def parse_public(self, data: bytes) -> PublicKey:
+        """Return the key object of a public key as on the wire. Raises `ValueError` for what is not one."""
+
+    @abstractmethod
+    def _verify(self, key: PublicKey, signature: bytes, data: bytes) -> None:
+        """Raise `InvalidSignature` unless `signature` is one over `data`."""
+
+    def verify(self, public_key: bytes, signature: bytes, data: bytes) -> bool:
+        try:
+            self._verify(self._parsed(public_key), signature, data)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+class Ed448(_OpenSslScheme[ed448.Ed448PublicKey]):
+    """Ed448 (RFC 8032): keys and signatures are raw bytes."""
+
+    __slots__ = ()
+
+    def generate(self, random: Random) -> bytes:
+        return random(_ED448_KEY)
+
+    def load(self, secret: bytes | bytearray) -> tuple[bytes, Sign]:
+        key = ed448.Ed448PrivateKey.from_private_bytes(secret)
+        return key.public_key().public_bytes_raw(), key.sign
+
+    def parse_public(self, data: bytes) -> ed448.Ed448PublicKey:
+        return ed448.Ed448PublicKey.from_public_bytes(data)
+
+    def public_bytes_or_none(self, key: object) -> bytes | None:
+        return key.public_bytes_raw() if isinstance(key, ed448.Ed448PublicKey) else None
+
+    def _verify(self, key: ed448.Ed448PublicKey, signature: bytes, data: bytes) -> None:
+        key.verify(signature, data)
+
+
+class Ecdsa(_OpenSslScheme[ec.EllipticCurvePublicKey]):
     """ECDSA over a NIST curve: signatures in DER, public keys as uncompressed points.
 
     Nonces are deterministic (RFC 6979): a bad generator cannot leak the key, and runs can be repeated.
@@ -177,12 +179,11 @@ class Ecdsa(SignatureScheme):
         scalar = int.from_bytes(random(2 * size), "big") % (self.curve.group_order - 1) + 1
         return scalar.to_bytes(size, "big")
 
-    def parse_private(self, data: bytes | bytearray) -> ec.EllipticCurvePrivateKey:
-        size = -(-self.curve.key_size // 8)
-        if len(data) != size:
-            msg = f"{len(data)} bytes instead of {size}"
-            raise ValueError(msg)
-        return ec.derive_private_key(int.from_bytes(data, "big"), self.curve)
+    def load(self, secret: bytes | bytearray) -> tuple[bytes, Sign]:
+        _require_size(secret, -(-self.curve.key_size // 8))
+        key = ec.derive_private_key(int.from_bytes(secret, "big"), self.curve)
+        public_key = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        return public_key, _EcdsaSigner(key, self._algorithm)
 
     def parse_public(self, data: bytes) -> ec.EllipticCurvePublicKey:
         if data[:1] != b"\x04":  # the parser would take a compressed point too
@@ -193,20 +194,29 @@ class Ecdsa(SignatureScheme):
         except UnsupportedAlgorithm as error:
             raise ValueError(str(error)) from error
 
-    def public_bytes(self, key: PublicKey) -> bytes:
+    def public_bytes_or_none(self, key: object) -> bytes | None:
         if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != self.curve.name:
-            raise ValueError(_OTHER_SCHEME)
+            return None
         return key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
-    def sign(self, key: PrivateKey, data: bytes) -> bytes:
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise InternalError(_OTHER_SCHEME)
-        return key.sign(data, self._algorithm)
-
-    def _verify(self, key: PublicKey, signature: bytes, data: bytes) -> None:
-        if not isinstance(key, ec.EllipticCurvePublicKey):
-            raise InternalError(_OTHER_SCHEME)
+    def _verify(self, key: ec.EllipticCurvePublicKey, signature: bytes, data: bytes) -> None:
         key.verify(signature, data, self._algorithm)
 
 
-_OTHER_SCHEME = "the key belongs to another signature scheme"
+class _EcdsaSigner:
+    """A parsed private key, and how it signs."""
+
+    __slots__ = ("_algorithm", "_key")
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey, algorithm: ec.ECDSA) -> None:
+        self._key = key
+        self._algorithm = algorithm
+
+    def __call__(self, data: bytes) -> bytes:
+        return self._key.sign(data, self._algorithm)
+
+
+def _require_size(secret: bytes | bytearray, size: int) -> None:
+    if len(secret) != size:
+        msg = f"{len(secret)} bytes instead of {size}"
+        raise ValueError(msg)

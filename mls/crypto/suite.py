@@ -1,4 +1,8 @@
-"""Cipher suites 1 to 7 (RFC 9420, sections 5.1, 5.2, 8 and 17.1) and the labeled functions built on them."""
+"""Cipher suites 1 to 7 (RFC 9420, sections 5.1, 5.2, 8 and 17.1), and the labeled functions built on them.
+
+Post-quantum suites stand apart, in `EXPERIMENTAL_CIPHER_SUITES`, and are had only by those who ask for them by name:
+`cipher_suite(number, experimental=True)`.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,16 @@ import hmac
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, x448, x25519
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from mls.codec import encode_opaque
 from mls.crypto.aead import AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305, Aead
+from mls.crypto.dhkem import NistKem, X448Kem, X25519Kem
 from mls.crypto.hpke import Hpke, Sealer
 from mls.crypto.kdf import Kdf
-from mls.crypto.kem import HPKEPrivateKey, Kem, MontgomeryKem, NistKem
-from mls.crypto.signature import Ecdsa, Ed25519, EdDsa, SignaturePrivateKey, SignatureScheme
+from mls.crypto.kem import HPKEPrivateKey, Kem
+from mls.crypto.signature import Ecdsa, Ed448, Ed25519, SignaturePrivateKey, SignatureScheme
+from mls.crypto.xwing import XWingKem
 from mls.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
     from mls.crypto.random import Random
     from mls.crypto.secret import Secret
 
-__all__ = ["CIPHER_SUITES", "CipherSuite", "cipher_suite"]
+__all__ = ["CIPHER_SUITES", "EXPERIMENTAL_CIPHER_SUITES", "CipherSuite", "cipher_suite"]
 
 _MAX_LABELS = 256
 """How many labels' prefixes are kept: MLS's own are few, a caller's could be any number."""
@@ -104,17 +110,24 @@ class CipherSuite:
 
     def expand_with_label(self, secret: Buffer, label: str, context: bytes, length: int) -> bytes:
         """`ExpandWithLabel`: `length` bytes."""
-        prefix = self._label_prefixes.get((label, length))
-        if prefix is None:
-            if length > 0xFFFF:
-                msg = f"ExpandWithLabel cannot derive {length} bytes: its length field has 16 bits"
-                raise UsageError(msg)
-            prefix = length.to_bytes(2, "big") + encode_opaque(b"MLS 1.0 " + label.encode())
-            if len(self._label_prefixes) < _MAX_LABELS:
-                self._label_prefixes[label, length] = prefix
+        prefix = self._label_prefixes.get((label, length)) or self._label_prefix(label, length)
         if length <= self.Nh:  # one block: all that MLS itself ever asks for, and where its time goes
             return hmac.digest(secret, prefix + encode_opaque(context) + b"\x01", self.hash_name)[:length]
         return self.kdf.expand(secret, prefix + encode_opaque(context), length)
+
+    def expander(self, secret: Buffer) -> Expander:
+        """Return what does `ExpandWithLabel` of one secret, for when it is to be done several times."""
+        return Expander(self, secret)
+
+    def _label_prefix(self, label: str, length: int) -> bytes:
+        """Return the encoded `KDFLabel` without its context, and keep it."""
+        if length > 0xFFFF:
+            msg = f"ExpandWithLabel cannot derive {length} bytes: its length field has 16 bits"
+            raise UsageError(msg)
+        prefix = length.to_bytes(2, "big") + encode_opaque(b"MLS 1.0 " + label.encode())
+        if len(self._label_prefixes) < _MAX_LABELS:
+            self._label_prefixes[label, length] = prefix
+        return prefix
 
     def derive_secret(self, secret: Buffer, label: str) -> bytes:
         """`DeriveSecret`: `Nh` bytes."""
@@ -140,7 +153,7 @@ class CipherSuite:
 
     def sign_with_label(self, key: SignaturePrivateKey, label: str, content: bytes) -> bytes:
         """`SignWithLabel`."""
-        return self.signature.sign(key.key, self._sign_content(label, content))
+        return key.sign(self._sign_content(label, content))
 
     def verify_with_label(self, public_key: bytes, label: str, content: bytes, signature: bytes) -> bool:
         """`VerifyWithLabel`."""
@@ -158,7 +171,7 @@ class CipherSuite:
 
     def generate_hpke_key(self, random: Random) -> HPKEPrivateKey:
         """Return a fresh HPKE key pair."""
-        return self.hpke.generate_key_pair(random)
+        return self.kem.generate_key_pair(random)
 
     def derive_key_pair(self, secret: Buffer) -> HPKEPrivateKey:
         """`KEM.DeriveKeyPair`."""
@@ -195,6 +208,22 @@ class CipherSuite:
         return self.hpke.open_base(private, kem_output, _encrypt_context(label, context), ciphertext)
 
 
+class Expander:
+    """`ExpandWithLabel` of one secret, of at most `Nh` bytes at a time."""
+
+    __slots__ = ("_digest", "_prefix", "_prefixes")
+
+    def __init__(self, suite: CipherSuite, secret: Buffer) -> None:
+        self._digest = suite.kdf.hmac_key(secret).digest
+        self._prefix = suite._label_prefix  # noqa: SLF001 - the two classes are one concept
+        self._prefixes = suite._label_prefixes  # noqa: SLF001
+
+    def expand(self, label: str, context: bytes, length: int) -> bytes:
+        """`ExpandWithLabel`: `length` bytes, at most `Nh`."""
+        prefix = self._prefixes.get((label, length)) or self._prefix(label, length)
+        return self._digest(prefix + encode_opaque(context) + b"\x01")[:length]
+
+
 def _encrypt_context(label: str, context: bytes) -> bytes:
     return encode_opaque(b"MLS 1.0 " + label.encode()) + encode_opaque(context)
 
@@ -203,26 +232,15 @@ _SHA256 = Kdf("sha256", 32)
 _SHA384 = Kdf("sha384", 48)
 _SHA512 = Kdf("sha512", 64)
 
-_X25519 = MontgomeryKem(
-    0x0020,
-    _SHA256,
-    32,
-    2**255 - 19,
-    (
-        # The two points of order 8 (RFC 7748, section 7, names the risk; the values follow from the curve).
-        325606250916557431795983626356110631294008115727848805560023387167927233504,
-        39382357235489614581723060781553021112529911719440698176882885853963445705823,
-    ),
-    x25519.X25519PrivateKey,
-    x25519.X25519PublicKey,
-)
-_X448 = MontgomeryKem(0x0021, _SHA512, 56, 2**448 - 2**224 - 1, (), x448.X448PrivateKey, x448.X448PublicKey)
+_X25519 = X25519Kem(_SHA256)
+_X448 = X448Kem(_SHA512)
 _P256 = NistKem(0x0010, _SHA256, ec.SECP256R1(), 0xFF)
 _P384 = NistKem(0x0011, _SHA384, ec.SECP384R1(), 0xFF)
 _P521 = NistKem(0x0012, _SHA512, ec.SECP521R1(), 0x01)
+_XWING = XWingKem(_X25519)
 
 _ED25519 = Ed25519()
-_ED448 = EdDsa(57, ed448.Ed448PrivateKey, ed448.Ed448PublicKey)
+_ED448 = Ed448()
 
 CIPHER_SUITES: Final = {
     suite.number: suite
@@ -266,10 +284,48 @@ CIPHER_SUITES: Final = {
 """The suites that the engine implements, by number (section 17.1)."""
 
 
-def cipher_suite(number: int) -> CipherSuite:
-    """Return the suite with that number. Raises `UsageError` for one that the engine does not have."""
-    try:
+EXPERIMENTAL_CIPHER_SUITES: Final = {
+    number: CipherSuite(number, name, Hpke(_XWING, kdf, kdf_id, aead), _ED25519)
+    for number, name, kdf, kdf_id, aead in (
+        (0x004D, "MLS_256_XWING_CHACHA20POLY1305_SHA256_Ed25519", _SHA256, 1, CHACHA20_POLY1305),
+        (0x004E, "MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519", _SHA384, 2, AES_256_GCM),
+        (0x004F, "MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519", _SHA256, 1, AES_128_GCM),
+        (0x0053, "MLS_256_XWING_AES256GCM_SHA512_Ed25519", _SHA512, 3, AES_256_GCM),
+        (0x0054, "MLS_256_XWING_CHACHA20POLY1305_SHA512_Ed25519", _SHA512, 3, CHACHA20_POLY1305),
+        (0xF00D, "MLS_256_XWING_AES256GCM_SHA512_Ed25519", _SHA512, 3, AES_256_GCM),
+        (0xF00E, "MLS_256_XWING_CHACHA20POLY1305_SHA512_Ed25519", _SHA512, 3, CHACHA20_POLY1305),
+    )
+}
+"""Post-quantum suites, by number: X-Wing (`mls.crypto.xwing`) with Ed25519, whose signatures are not post-quantum.
+
+**Not standardised.** The numbers are not registered: each is one that some implementation uses, by the name it gives,
+and to others it may mean something else (0x004D is a suite with ML-KEM-512 in ts-mls 1.6). Numbers and constructions
+may change with any release, and what is stored in such a suite may then be lost. Use them for nothing that is to be
+kept. A suite is met in
+
+==============  ============================================
+0x004D          OpenMLS 0.9, with its libcrux provider
+0x004E, 0x004F  OpenMLS 0.9, with its RustCrypto provider
+0x0053, 0x0054  ts-mls 1.6
+0xF00D, 0xF00E  ts-mls 2.0: the last two under new numbers
+==============  ============================================
+
+mls-rs 0.57 combines ML-KEM-768 and X25519 in a way of its own (65100), which is not X-Wing and not here.
+"""
+
+
+def cipher_suite(number: int, *, experimental: bool = False) -> CipherSuite:
+    """Return the suite with that number; with `experimental`, also one of `EXPERIMENTAL_CIPHER_SUITES`.
+
+    Raises `UsageError` for one that the engine does not have, or that was not asked for in this way.
+    """
+    if number in CIPHER_SUITES:
         return CIPHER_SUITES[number]
-    except KeyError:
+    if number not in EXPERIMENTAL_CIPHER_SUITES:
         msg = f"cipher suite {number} is not supported: the engine has {sorted(CIPHER_SUITES)}"
-        raise UsageError(msg) from None
+        raise UsageError(msg)
+    suite = EXPERIMENTAL_CIPHER_SUITES[number]
+    if not experimental:
+        msg = f"cipher suite {number} ({suite.name}) is experimental, and no standard: to use it, say experimental=True"
+        raise UsageError(msg)
+    return suite

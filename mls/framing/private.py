@@ -137,8 +137,8 @@ def _guarded(nonce: bytes, reuse_guard: bytes) -> bytes:
 
 def _sender_data_keys(suite: CipherSuite, secret: Secret, ciphertext: bytes) -> tuple[bytes, bytes]:
     sample = ciphertext[: suite.Nh]
-    key = suite.expand_with_label(secret.value, "key", sample, suite.Nk)
-    return key, suite.expand_with_label(secret.value, "nonce", sample, suite.Nn)
+    expand = suite.expander(secret.value).expand
+    return expand("key", sample, suite.Nk), expand("nonce", sample, suite.Nn)
 
 
 def _encode_content(message: AuthenticatedContent) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mls import rules
+from mls.crypto.batch import seal_batch
 from mls.errors import DecodeError, InternalError, RuleError, UsageError
 from mls.framing.content import sign
 from mls.group.environment import Proposed
@@ -291,14 +292,16 @@ def _welcome(
     )
     sealing = welcome_keys(suite, keys.member)
     encrypted_group_info = suite.aead.seal(sealing.key, sealing.nonce, info.encode(), b"")
-    secrets = []
-    encryptor = suite.encryptor_with_label("Welcome", encrypted_group_info, random)
+    messages = []
     for leaf, key_package in applied.added:
         path_secret = None
         if fresh is not None:
             path_secret = PathSecret(fresh.path_secret_at(math.common_ancestor(committer, leaf)))
-        group_secrets = GroupSecrets(keys.joiner, path_secret, applied.psks).encode()
-        sealed = encryptor.seal(key_package.init_key, group_secrets)
-        reference = suite.key_package_ref(key_package.encode())
-        secrets.append(EncryptedGroupSecrets(reference, HPKECiphertext(*sealed)))
-    return wrap(Welcome(suite.number, tuple(secrets), encrypted_group_info))
+        group_secrets = GroupSecrets(keys.joiner, path_secret, applied.psks)
+        messages.append((key_package.init_key, group_secrets.encode()))
+    sealed = seal_batch(suite.encryptor_with_label("Welcome", encrypted_group_info, random), messages)
+    secrets = tuple(
+        EncryptedGroupSecrets(suite.key_package_ref(key_package.encode()), HPKECiphertext(*pair))
+        for (_, key_package), pair in zip(applied.added, sealed, strict=True)
+    )
+    return wrap(Welcome(suite.number, secrets, encrypted_group_info))

@@ -88,9 +88,15 @@ class Client:
     """Leaf extensions."""
 
     @classmethod
-    def basic(cls, identity: bytes, random: Random, *, suite: int = MANDATORY_SUITE) -> Client:
-        """Return a client with a basic credential and a fresh signature key. Store the key: it is who you are."""
-        chosen = cipher_suite(suite)
+    def basic(
+        cls, identity: bytes, random: Random, *, suite: int = MANDATORY_SUITE, experimental: bool = False
+    ) -> Client:
+        """Return a client with a basic credential and a fresh signature key. Store the key: it is who you are.
+
+        `experimental` admits a suite that is not standardised (`EXPERIMENTAL_CIPHER_SUITES`). Raises `UsageError` for
+        one that the engine does not have, or that was not admitted.
+        """
+        chosen = cipher_suite(suite, experimental=experimental)
         key = chosen.generate_signature_key(random)
         return cls(chosen, BasicCredential(identity), key, default_capabilities([suite], random))
 
@@ -125,8 +131,8 @@ class KeyPackageBundle:
 
     @property
     def suite(self) -> CipherSuite:
-        """The KeyPackage's cipher suite."""
-        return cipher_suite(self.key_package.cipher_suite)
+        """The KeyPackage's cipher suite. An experimental one was asked for when the private keys were made."""
+        return cipher_suite(self.key_package.cipher_suite, experimental=True)
 
     @property
     def reference(self) -> bytes:

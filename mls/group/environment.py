@@ -109,4 +109,4 @@ class Environment:
     """How much to pad application messages."""
     limits: Limits = Limits()
     random: Random = system_random
-    """The source of randomness."""
+    """The source of randomness. An experimental suite draws a part of it from the system (`mls.crypto.xwing`)."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mls.crypto.random import Random
     from mls.crypto.secret import Secret
     from mls.crypto.signature import SignaturePrivateKey
+    from mls.crypto.suite import CipherSuite
     from mls.group.environment import Environment
     from mls.group.leaf_changes import LeafChanges
     from mls.group.state import GroupState
@@ -184,14 +185,17 @@ def external_proposal(
     proposal: AnyProposal,
     *,
     authenticated_data: bytes = b"",
+    experimental: bool = False,
 ) -> MLSMessage:
     """Return a proposal by an external sender: one who is in the group's `external_senders` (section 12.1.8).
 
-    Raises `MalformedError` for a type that external senders may not propose.
+    Raises `MalformedError` for a type that external senders may not propose, and `UsageError` for a group whose
+    cipher suite is experimental, unless `experimental` admits it.
     """
     kind = proposal_type(proposal)
     rules.EXTERNAL_PROPOSAL_TYPE_IS_ALLOWED.require(kind in EXTERNAL_PROPOSAL_TYPES, f"type {kind}")
-    return _from_outside(context, External(sender_index), signature_key, proposal, authenticated_data)
+    suite = cipher_suite(context.cipher_suite, experimental=experimental)
+    return _from_outside(suite, context, External(sender_index), signature_key, proposal, authenticated_data)
 
 
 def new_member_proposal(
@@ -200,19 +204,24 @@ def new_member_proposal(
     key_package: KeyPackage,
     *,
     authenticated_data: bytes = b"",
+    experimental: bool = False,
 ) -> MLSMessage:
-    """Return a proposal by a client to be added itself (section 12.1.8)."""
-    return _from_outside(context, NewMemberProposal(), signature_key, Add(key_package), authenticated_data)
+    """Return a proposal by a client to be added itself (section 12.1.8).
+
+    Raises `UsageError` for a group whose cipher suite is experimental, unless `experimental` admits it.
+    """
+    suite = cipher_suite(context.cipher_suite, experimental=experimental)
+    return _from_outside(suite, context, NewMemberProposal(), signature_key, Add(key_package), authenticated_data)
 
 
 def _from_outside(
+    suite: CipherSuite,
     context: GroupContext,
     sender: External | NewMemberProposal,
     key: SignaturePrivateKey,
     proposal: AnyProposal,
     authenticated_data: bytes,
 ) -> MLSMessage:
-    suite = cipher_suite(context.cipher_suite)
     content = FramedContent(context.group_id, context.epoch, sender, authenticated_data, proposal)
     signature = sign(suite, key, WireFormat.PUBLIC_MESSAGE, content, context)
     message = AuthenticatedContent(WireFormat.PUBLIC_MESSAGE, content, signature, None)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from mls.group.environment import Environment
     from mls.tree.ratchet_tree import RatchetTree
+    from mls.wire.extensions import Extension
     from mls.wire.key_package import KeyPackage
     from mls.wire.leaf_node import LeafNode, Lifetime
 
@@ -70,18 +71,21 @@ def branch(
     group_id: bytes,
     lifetime: Lifetime,
     now: int,
+    extensions: tuple[Extension, ...] | None = None,
     options: CommitOptions = CommitOptions(),  # noqa: B008 - immutable
 ) -> Transition[CommitOutput]:
     """Make a group of some of the members of `old`, with a KeyPackage for each of them but this one.
 
-    The result has its first Commit pending: it takes effect when `process` is given the output's message, which
-    nobody else needs; then the Welcome goes out.
+    `extensions` are those of its GroupContext; the old group's, if none are named. The result has its first Commit
+    pending: it takes effect when `process` is given the output's message, which nobody else needs; then the Welcome
+    goes out.
     """
     old.require_active()
     if client.suite is not old.suite:
         msg = f"a branch keeps its group's cipher suite, {old.suite.number}"
         raise UsageError(msg)
-    extensions = old.public.context.extensions
+    if extensions is None:
+        extensions = old.public.context.extensions
     created = create_group(client, environment, group_id=group_id, lifetime=lifetime, extensions=extensions)
     members = [*_leaves(created.state.public.tree), *(item.leaf_node for item in key_packages)]
     rules.BRANCH_MEMBERS_ARE_A_SUBSET.require(_is_subset(members, _leaves(old.public.tree), environment))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from mls.crypto.suite import CIPHER_SUITES
-from mls.errors import DecodeError
 from mls.group.creation import KeyPackageBundle
 from mls.persistence.parts import FORMAT_VERSION
-from mls.persistence.stored import StoredBundle
+from mls.persistence.stored import StoredBundle, stored_suite
 
 __all__ = ["decode_key_package_bundle", "encode_key_package_bundle"]
 
@@ -22,13 +20,13 @@ def encode_key_package_bundle(bundle: KeyPackageBundle) -> bytes:
     ).encode()
 
 
-def decode_key_package_bundle(data: bytes) -> KeyPackageBundle:
-    """Return the bundle that was encoded. Raises `DecodeError`."""
+def decode_key_package_bundle(data: bytes, *, experimental: bool = False) -> KeyPackageBundle:
+    """Return the bundle that was encoded. Raises `DecodeError`.
+
+    Raises `UsageError` where its cipher suite is experimental, unless `experimental` admits it.
+    """
     stored = StoredBundle.decode(data)
-    suite = CIPHER_SUITES.get(stored.key_package.cipher_suite)
-    if suite is None:
-        msg = f"a stored KeyPackage has cipher suite {stored.key_package.cipher_suite}, which is not supported"
-        raise DecodeError(msg)
+    suite = stored_suite(stored.key_package.cipher_suite, "KeyPackage", experimental=experimental)
     return KeyPackageBundle(
         stored.key_package,
         suite.load_hpke_key(stored.init_key),

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, TypeVar, assert_never
 from mls.codec import Struct
 from mls.crypto.kem import HPKEPrivateKey
 from mls.crypto.secret import Secret
-from mls.crypto.suite import CIPHER_SUITES, CipherSuite
 from mls.errors import DecodeError
 from mls.group.environment import Proposed
 from mls.group.received import Committed, MemberAdded, MemberRemoved, MemberUpdated
@@ -37,6 +36,7 @@ from mls.persistence.stored import (
     StoredRemoved,
     StoredTranscript,
     StoredUpdated,
+    stored_suite,
 )
 from mls.schedule.key_schedule import EpochSecrets
 from mls.schedule.secret_tree import LeafRatchets, Ratchet, SecretTree
@@ -51,6 +51,7 @@ from mls.wire.tree import RatchetTreeExtension
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from mls.crypto.suite import CipherSuite
     from mls.group.received import Change
     from mls.schedule.secret_tree import TreeNode
 
@@ -64,9 +65,12 @@ _NO_LIMIT = 1 << 30
 """Stored bytes are our own: they were within the limits when they came in."""
 
 
-def load(parts: Mapping[PartKey, bytes]) -> GroupState:
-    """Return the state that the parts make up. Raises `DecodeError` where they do not make one up."""
-    return _Loader(parts).load()
+def load(parts: Mapping[PartKey, bytes], *, experimental: bool = False) -> GroupState:
+    """Return the state that the parts make up. Raises `DecodeError` where they do not make one up.
+
+    Raises `UsageError` where its cipher suite is experimental, unless `experimental` admits it.
+    """
+    return _Loader(parts).load(experimental=experimental)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +79,9 @@ class _Loader:
 
     parts: Mapping[PartKey, bytes]
 
-    def load(self) -> GroupState:
+    def load(self, *, experimental: bool) -> GroupState:
         header = self.struct(StoredHeader, PartKey(PartKind.HEADER))
-        if header.cipher_suite not in CIPHER_SUITES:
-            msg = f"a stored state has cipher suite {header.cipher_suite}, which is not supported"
-            raise DecodeError(msg)
+        suite = stored_suite(header.cipher_suite, "state", experimental=experimental)
         statuses = {number: status for status, number in STATUSES.items()}
         if header.status not in statuses:
             msg = f"a stored state has an unknown status, {header.status}"
@@ -88,7 +90,7 @@ class _Loader:
         if found != header.parts:
             msg = f"a stored state has {found} parts instead of {header.parts}"
             raise DecodeError(msg)
-        suite, status = CIPHER_SUITES[header.cipher_suite], statuses[header.status]
+        status = statuses[header.status]
         own_leaf = LeafIndex(header.own_leaf)
         public = self.public(suite, header.epoch)
         if public.tree.leaf(own_leaf) is None:

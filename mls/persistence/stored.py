@@ -6,6 +6,8 @@ from enum import IntEnum
 from typing import Annotated
 
 from mls.codec import Constant, Hidden, Opaque, Struct, Tagged, UInt8, UInt16, UInt32, UInt64, struct
+from mls.crypto.suite import CIPHER_SUITES, EXPERIMENTAL_CIPHER_SUITES, CipherSuite, cipher_suite
+from mls.errors import DecodeError
 from mls.persistence.parts import FORMAT_VERSION
 from mls.wire.framing import Sender
 from mls.wire.group_context import GroupContext
@@ -31,6 +33,7 @@ __all__ = [
     "StoredSkippedKey",
     "StoredTranscript",
     "StoredUpdated",
+    "stored_suite",
 ]
 
 HiddenOpaque = Annotated[bytes, *Opaque.__metadata__, Hidden()]
@@ -190,3 +193,15 @@ class StoredBundle(Struct):
     init_key: HiddenOpaque
     encryption_key: HiddenOpaque
     signature_key: HiddenOpaque
+
+
+def stored_suite(number: int, what: str, *, experimental: bool) -> CipherSuite:
+    """Return the cipher suite of something stored.
+
+    Raises `DecodeError` for a number that means none, and `UsageError` for an experimental one, unless `experimental`
+    admits it.
+    """
+    if number not in CIPHER_SUITES and number not in EXPERIMENTAL_CIPHER_SUITES:
+        msg = f"a stored {what} has cipher suite {number}, which is not supported"
+        raise DecodeError(msg)
+    return cipher_suite(number, experimental=experimental)

@@ -101,9 +101,10 @@ def welcome_keys(suite: CipherSuite, member: bytes) -> WelcomeKeys:
 
 def epoch_secrets(suite: CipherSuite, epoch_secret: bytes) -> tuple[EpochSecrets, Secret, Secret]:
     """Return what an epoch keeps, and two secrets that are used at once: `confirmation_key`, `encryption_secret`."""
+    expand = suite.expander(epoch_secret).expand
 
     def derive(label: str) -> Secret:
-        return Secret(suite.derive_secret(epoch_secret, label))
+        return Secret(expand(label, b"", suite.Nh))
 
     secrets = EpochSecrets(
         init_secret=derive("init"),

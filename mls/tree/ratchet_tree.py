@@ -189,6 +189,11 @@ class RatchetTree:
                 found.append(index)
         return found
 
+    def encryption_keys_below(self, index: NodeIndex, excluded: Collection[int] = EMPTY) -> list[bytes]:
+        """Return the public keys of the node's resolution, in its order."""
+        found = (self._nodes[place] for place in self.resolution(index, excluded))
+        return [node.encryption_key for node in found if node is not None]
+
     def is_empty_below(self, index: NodeIndex) -> bool:
         """Return whether the node's resolution is empty: whether nothing at or below it is set."""
         half = (1 << math.level(index)) - 1

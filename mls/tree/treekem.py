@@ -12,9 +12,11 @@ Each step of the chain feeds two derivations, so that no secret is used for two 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from mls import rules
+from mls.crypto.batch import seal_batch
 from mls.tree import math
 from mls.tree.parent_hash import parent_hash
 from mls.wire.commit import HPKECiphertext, UpdatePath, UpdatePathNode
@@ -73,8 +75,9 @@ def derive_path(suite: CipherSuite, path_secret: bytes, count: int) -> tuple[lis
     keys: list[HPKEPrivateKey] = []
     for _ in range(count):
         secrets.append(path_secret)
-        keys.append(suite.derive_key_pair(suite.derive_secret(path_secret, "node")))
-        path_secret = suite.derive_secret(path_secret, "path")
+        expand = suite.expander(path_secret).expand
+        keys.append(suite.derive_key_pair(expand("node", b"", suite.Nh)))
+        path_secret = expand("path", b"", suite.Nh)
     return secrets, keys, path_secret
 
 
@@ -110,16 +113,16 @@ def new_path(
 
 def encrypt_path(fresh: FreshPath, group_context: bytes, excluded: Collection[int], random: Random) -> UpdatePath:
     """Encrypt each path secret to the copath's resolution, without the leaves in `excluded`, just added."""
-    suite = fresh.tree.suite
-    nodes = []
-    encryptor = suite.encryptor_with_label(LABEL, group_context, random)
-    for (node, copath_child), secret in zip(fresh.path, fresh.path_secrets, strict=True):
-        ciphertexts = []
-        for index in fresh.tree.resolution(copath_child, excluded):
-            recipient = fresh.tree.node(index)
-            public_key = b"" if recipient is None else recipient.encryption_key
-            ciphertexts.append(HPKECiphertext(*encryptor.seal(public_key, secret)))
-        nodes.append(UpdatePathNode(fresh.private_keys[node].public_key, tuple(ciphertexts)))
+    tree = fresh.tree
+    recipients = [tree.encryption_keys_below(copath_child, excluded) for _, copath_child in fresh.path]
+    messages = [(key, secret) for keys, secret in zip(recipients, fresh.path_secrets, strict=True) for key in keys]
+    sealed = iter(seal_batch(tree.suite.encryptor_with_label(LABEL, group_context, random), messages))
+    nodes = [
+        UpdatePathNode(
+            fresh.private_keys[node].public_key, tuple(HPKECiphertext(*pair) for pair in islice(sealed, len(keys)))
+        )
+        for (node, _), keys in zip(fresh.path, recipients, strict=True)
+    ]
     return UpdatePath(fresh.leaf_node, tuple(nodes))
 
 

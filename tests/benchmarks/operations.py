@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mls.crypto.signature import Ecdsa, Ed448
 from mls.group.committing import commit
 from mls.group.creation import create_group
 from mls.group.joining import join
@@ -41,7 +42,7 @@ SIZES = (2, 10, 100, 1_000, 10_000)
 DATA = bytes(100)
 
 _LARGE_BATCH = 32
-"""From how many signatures on the engine may verify them on several cores."""
+"""From how many signatures or recipients on the engine may use several cores."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ def _join(groups: Groups, members: int) -> Case:
 
 def _forget_keys(suite: CipherSuite) -> None:
     """Let the engine parse again the public keys that it meets for the first time in earnest."""
-    suite.signature._parsed.cache_clear()
+    if isinstance(suite.signature, Ecdsa | Ed448):  # Ed25519 keys are not parsed
+        suite.signature._parsed.cache_clear()
 
 
 def _update(name: str, pair: Pair, members: int) -> Case:
@@ -118,7 +120,8 @@ def _update(name: str, pair: Pair, members: int) -> Case:
         OpenedMessage.of(message, pair.reader),
         made.pending.next_epoch.public,
     )
-    return Case(name, members, run, floor, wire={"commit": len(message)})
+    recipients_are_many = name == "update-cold" and members >= _LARGE_BATCH
+    return Case(name, members, run, floor, uses_threads=recipients_are_many, wire={"commit": len(message)})
 
 
 def _process(name: str, pair: Pair, members: int) -> Case:

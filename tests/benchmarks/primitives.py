@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hpke as native
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, x448, x25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from nacl.bindings import crypto_sign_open
+from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
 
 __all__ = ["Call", "Primitives", "opaque"]
 
@@ -103,6 +103,9 @@ class Primitives:
         match self._signing_key:
             case ec.EllipticCurvePrivateKey() as key:
                 return partial(key.sign, data, self._ecdsa)
+            case ed25519.Ed25519PrivateKey() as key:
+                _, expanded = crypto_sign_seed_keypair(key.private_bytes_raw())
+                return partial(crypto_sign, data, expanded)
             case key:
                 return partial(key.sign, data)
 

@@ -31,7 +31,7 @@ class MemoryStore:
         return found
 
     def load(self) -> GroupState:
-        return load(self.parts)
+        return load(self.parts, experimental=True)
 
 
 def reload(state: GroupState) -> GroupState:

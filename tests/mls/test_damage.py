@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mls.crypto.suite import CIPHER_SUITES
+from mls.crypto.suite import CIPHER_SUITES, EXPERIMENTAL_CIPHER_SUITES
 from mls.errors import DecodeError, UsageError
 from mls.group.committing import commit
 from mls.group.leaf_changes import LeafChanges
@@ -114,12 +114,12 @@ def test_an_unknown_header(at: int, message: str) -> None:
 # KeyPackages
 
 
-@pytest.mark.parametrize("suite", sorted(CIPHER_SUITES))
+@pytest.mark.parametrize("suite", sorted(CIPHER_SUITES | EXPERIMENTAL_CIPHER_SUITES))
 def test_bundles(suite: int) -> None:
     world = World.of("alice", suite=suite)
     bundle = world.key_package("bob", is_last_resort=True)
     data = encode_key_package_bundle(bundle)
-    back = decode_key_package_bundle(data)
+    back = decode_key_package_bundle(data, experimental=True)
     assert (back.key_package, back.reference) == (bundle.key_package, bundle.reference)
     for name in ("init_key", "encryption_key", "signature_key"):
         assert getattr(back, name).secret == getattr(bundle, name).secret

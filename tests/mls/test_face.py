@@ -21,7 +21,7 @@ from mls.group.received import Change, Received
 
 ROOT = Path(__file__).parent.parent.parent
 MODULES = ["mls", *(module.name for module in pkgutil.walk_packages(mls.__path__, "mls."))]
-VALUES = {"CIPHER_SUITES", "Change", "ProposalRules", "Received", "system_random"}
+VALUES = {"CIPHER_SUITES", "Change", "EXPERIMENTAL_CIPHER_SUITES", "ProposalRules", "Received", "system_random"}
 """What is neither a class nor a function of the engine's, and has its documentation where it is defined."""
 
 

@@ -176,7 +176,9 @@ def test_external_senders(variant: Variant) -> None:
     ]
     context = world.states["alice"].public.context
     for proposal in proposals:
-        message = external_proposal(context, 1, outsiders[1].signature_key, proposal, authenticated_data=b"rules")
+        message = external_proposal(
+            context, 1, outsiders[1].signature_key, proposal, authenticated_data=b"rules", experimental=True
+        )
         for received in world.deliver(message).values():
             assert isinstance(received, ProposalReceived)
             assert (received.proposed.proposal, received.proposed.sender) == (proposal, External(1))
@@ -195,8 +197,8 @@ def test_external_sender_closes_the_group(variant: Variant) -> None:
     world.found("alice", extensions=(pack_extension(ExternalSenders((sender,))),))
     world.add("alice", "bob", options=variant.options)
     reinit = ReInit(b"the next group", MLS10, variant.suite, ())
-    message = external_proposal(world.states["bob"].public.context, 0, moderator.signature_key, reinit)
-    world.deliver(message)
+    context = world.states["bob"].public.context
+    world.deliver(external_proposal(context, 0, moderator.signature_key, reinit, experimental=True))
     world.commit("bob", options=variant.options)
     assert {(state.status, state.reinit) for state in world.states.values()} == {(Status.REINITIALIZED, reinit)}
 
@@ -270,6 +272,23 @@ def test_reinit(variant: Variant, change_suite: bool) -> None:  # noqa: FBT001 -
     follow(world.states, new, "carol", bundles, output.message.encode())
     context = new.states["alice"].public.context
     assert (context.group_id, context.cipher_suite, context.extensions) == (b"the next group", suite, extensions)
+
+
+@pytest.mark.parametrize("extensions", [(), (pack_extension(RequiredCapabilities((), (), (1,))),)], ids=["none", "one"])
+def test_a_branch_with_extensions_of_its_own(extensions: tuple[Extension, ...]) -> None:
+    world = World(1)
+    world.found("alice", extensions=(pack_extension(ExternalSenders(())),))
+    world.add("alice", "bob")
+    new = World(seed=2)
+    bundle = world.key_package("bob")
+    made = branch(
+        world.states["alice"], world.client("alice"), new.environment, [bundle.key_package],
+        group_id=b"new", lifetime=LIFETIME, now=world.now, extensions=extensions,
+    )  # fmt: skip
+    output = new.adopt("alice", made)
+    follow(world.states, new, "alice", {"bob": bundle}, output.message.encode())
+    assert new.states["bob"].public.context.extensions == extensions
+    talk(new)
 
 
 def test_a_successor_may_have_psks_of_other_groups_too() -> None:

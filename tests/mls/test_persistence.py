@@ -79,7 +79,7 @@ class Stores:
 # After every kind of step
 
 
-@pytest.mark.parametrize("suite", [1, 2, 4])
+@pytest.mark.parametrize("suite", [1, 2, 4, 0x004E])
 def test_what_comes_back_after_a_restart_goes_on(suite: int) -> None:
     stores = Stores(with_restarts=True)
     live(WatchedWorld(suite, watch=stores.watch))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mls.crypto.secret import Secret
-from mls.crypto.suite import CIPHER_SUITES
+from mls.crypto.suite import CIPHER_SUITES, EXPERIMENTAL_CIPHER_SUITES
 from mls.errors import WrongEpochError
 from mls.group.committing import commit
 from mls.group.creation import default_capabilities
@@ -41,7 +41,7 @@ def committed(received: dict[str, Received], name: str) -> Committed:
     return found
 
 
-@pytest.mark.parametrize("suite", sorted(CIPHER_SUITES))
+@pytest.mark.parametrize("suite", sorted(CIPHER_SUITES | EXPERIMENTAL_CIPHER_SUITES))
 def test_a_whole_life(suite: int) -> None:
     world = World(suite)
     live(world)
@@ -109,6 +109,7 @@ def test_new_member_proposal(variant: Variant) -> None:
         bundle.signature_key,
         bundle.key_package,
         authenticated_data=b"please",
+        experimental=True,
     )
     for received in world.deliver(message).values():
         assert isinstance(received, ProposalReceived)

@@ -26,6 +26,7 @@ from mls.wire.credentials import BasicCredential, Certificate, X509Credential
 from mls.wire.extensions import RequiredCapabilities, pack_extension
 from mls.wire.proposals import Add
 from tests.mls.journey import come_from_outside, talk
+from tests.mls.public_keys import public_key_object
 from tests.mls.rules.support import refused
 from tests.mls.stored import reload
 from tests.mls.world import World
@@ -101,7 +102,9 @@ def certified_world(suite: int, *names: str) -> World:
     world.set(authentication=Verifier())
     for person in names:
         client = world.client(person)
-        world.clients[person] = replace(client, credential=chain(person, client.signature_key.key.public_key()))
+        world.clients[person] = replace(
+            client, credential=chain(person, public_key_object(client.signature_key.public_key))
+        )
     return world
 
 
@@ -143,7 +146,7 @@ def test_a_renewed_certificate(by_proposal: bool) -> None:  # noqa: FBT001 - a p
     world.found("alice")
     world.add("alice", "bob", "carol")
     key = world.suite.generate_signature_key(world.environment.random)
-    changes = LeafChanges(signature_key=key, credential=chain("bob", key.key.public_key()))
+    changes = LeafChanges(signature_key=key, credential=chain("bob", public_key_object(key.public_key)))
     if by_proposal:
         world.deliver(world.adopt("bob", propose_update(world.states["bob"], world.environment, leaf_changes=changes)))
         received = world.commit("alice")["carol"]
@@ -154,7 +157,7 @@ def test_a_renewed_certificate(by_proposal: bool) -> None:  # noqa: FBT001 - a p
     assert isinstance(update, MemberUpdated)
     assert (update.old.credential, update.leaf.credential) == (world.client("bob").credential, changes.credential)
     talk(world)
-    stolen = LeafChanges(signature_key=key, credential=chain("carol", key.key.public_key()))
+    stolen = LeafChanges(signature_key=key, credential=chain("carol", public_key_object(key.public_key)))
     with refused(rules.CREDENTIAL_IS_A_VALID_SUCCESSOR):
         commit(world.states["bob"], world.environment, now=world.now, options=CommitOptions(leaf_changes=stolen))
 
@@ -162,7 +165,7 @@ def test_a_renewed_certificate(by_proposal: bool) -> None:  # noqa: FBT001 - a p
 def test_a_chain_that_does_not_lead_to_the_root() -> None:
     world = certified_world(1, "alice", "mallory")
     world.found("alice")
-    key = world.client("mallory").signature_key.key.public_key()
+    key = public_key_object(world.client("mallory").signature_key.public_key)
     office = Certificate(OFFICE.public_bytes(Encoding.DER))
     end_entity = chain("mallory", key).certificates[0]
     for credential in (
@@ -191,7 +194,7 @@ def test_a_certificate_for_another_key(suite: int) -> None:
     world.found("alice")
     numbers = rsa.RSAPublicNumbers(65537, (1 << 2047) + 12345)
     keys: list[CertificatePublicKeyTypes] = [
-        world.client("bob").signature_key.key.public_key(),
+        public_key_object(world.client("bob").signature_key.public_key),
         OTHER_KEY.public_key(),
         ec.derive_private_key(7, ec.SECP256R1()).public_key(),
         ec.derive_private_key(7, ec.SECP384R1()).public_key(),

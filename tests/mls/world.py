@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from mls.crypto.secret import wipe
-from mls.crypto.suite import CIPHER_SUITES, CipherSuite
+from mls.crypto.suite import CipherSuite, cipher_suite
 from mls.group.authentication import UnsafeTrustEveryone
 from mls.group.committing import CommitOptions, commit
 from mls.group.creation import Client, KeyPackageBundle, create_group, create_key_package, default_capabilities
@@ -101,7 +101,7 @@ class World:
 
     @property
     def suite(self) -> CipherSuite:
-        return CIPHER_SUITES[self.suite_number]
+        return cipher_suite(self.suite_number, experimental=True)
 
     def set(self, **changes: object) -> None:
         """Change the environment."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SUMS", "FetchError", "entries", "fetch", "official_vectors"]
+__all__ = ["SUMS", "FetchError", "entries", "fetch", "official_vectors", "read_sums"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,13 +32,13 @@ MAX_SIZE = 1 << 26
 SECONDS = 60
 
 
-def _read_sums(path: Path) -> dict[str, str]:
+def read_sums(path: Path) -> dict[str, str]:
     """Return the SHA-256 of each file, in hex, from a file as `sha256sum` writes it."""
     lines = path.read_text(encoding="ascii").splitlines()
     return {name: digest for digest, name in (line.split() for line in lines)}
 
 
-SUMS = _read_sums(Path(__file__).with_name("SHA256SUMS"))
+SUMS = read_sums(Path(__file__).with_name("SHA256SUMS"))
 """The official files, each with its SHA-256."""
 
 

@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from mls.crypto.batch import SignatureCheck, verify_batch
+from mls.crypto.batch import SignatureCheck, seal_batch, verify_batch
+from mls.crypto.random import system_random
 from mls.crypto.suite import CIPHER_SUITES, CipherSuite
 
 SUITE = CIPHER_SUITES[1]
@@ -56,3 +57,43 @@ def test_no_thread_outlives_its_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     verify_batch(SUITE, checks_with_bad_ones(SUITE, MANY, set()))
 
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("suite", CIPHER_SUITES.values(), ids=lambda suite: f"suite{suite.number}")
+@pytest.mark.parametrize("processors", [1, 3])
+def test_each_recipient_gets_its_own_message(
+    monkeypatch: pytest.MonkeyPatch, suite: CipherSuite, processors: int
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: processors)
+    draw = random.Random(1).randbytes
+    keys = [suite.generate_hpke_key(draw) for _ in range(3)]
+    messages = [(keys[number % 3].public_key, b"message %d" % number) for number in range(50)]
+
+    sealed = seal_batch(suite.encryptor_with_label("label", b"context", system_random), messages)
+
+    for number, (enc, ciphertext) in enumerate(sealed):
+        opened = suite.decrypt_with_label(keys[number % 3], "label", b"context", enc, ciphertext)
+        assert opened == messages[number][1]
+
+
+@pytest.mark.parametrize("number", [1, 2, 4])
+def test_a_seeded_source_gives_the_same_batch_on_any_number_of_threads(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    suite = CIPHER_SUITES[number]
+    key = suite.generate_hpke_key(random.Random(1).randbytes)
+
+    def batch(processors: int) -> list[tuple[bytes, bytes]]:
+        monkeypatch.setattr(os, "cpu_count", lambda: processors)
+        sealer = suite.encryptor_with_label("label", b"context", random.Random(2).randbytes)
+        return seal_batch(sealer, [(key.public_key, b"message %d" % item) for item in range(MANY)])
+
+    assert batch(1) == batch(4)
+    sealer = suite.encryptor_with_label("label", b"context", random.Random(2).randbytes)
+    assert batch(4)[:2] == [sealer.seal(key.public_key, b"message 0"), sealer.seal(key.public_key, b"message 1")]
+
+
+def test_a_bad_public_key_in_a_batch_is_an_error() -> None:
+    sealer = SUITE.encryptor_with_label("label", b"context", system_random)
+    with pytest.raises(ValueError, match="not a public key"):
+        seal_batch(sealer, [(bytes(32), b"message")] * MANY)

@@ -5,13 +5,14 @@ from collections.abc import Callable
 
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, x25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mls.crypto.random import system_random
-from mls.crypto.signature import Ecdsa, Ed25519, EdDsa, PrivateKey, PublicKey, SignaturePrivateKey
+from mls.crypto.signature import Ecdsa, Ed25519, SignaturePrivateKey
 from mls.crypto.suite import CIPHER_SUITES, CipherSuite
-from mls.errors import InternalError, UsageError
+from mls.errors import UsageError
+from tests.mls.public_keys import public_key_object
 
 LABEL, CONTENT = "TestLabel", b"content"
 CURVES = {2: ec.SECP256R1(), 5: ec.SECP521R1(), 7: ec.SECP384R1()}
@@ -58,7 +59,7 @@ def test_what_is_signed_is_the_encoded_sign_content(suite: CipherSuite) -> None:
     signature = suite.sign_with_label(key, LABEL, CONTENT)
     signed = b"\x11MLS 1.0 TestLabel" + b"\x07content"
 
-    match key.key.public_key():
+    match public_key_object(key.public_key):
         case ec.EllipticCurvePublicKey() as public_key:
             algorithm = {2: hashes.SHA256(), 5: hashes.SHA512(), 7: hashes.SHA384()}[suite.number]
             public_key.verify(signature, signed, ec.ECDSA(algorithm))
@@ -88,7 +89,7 @@ def test_malformed_public_keys_verify_nothing(suite: CipherSuite) -> None:
 def test_a_public_key_is_an_uncompressed_point(suite: CipherSuite) -> None:
     key = key_of(suite)
     signature = suite.sign_with_label(key, LABEL, CONTENT)
-    public_key = key.key.public_key()
+    public_key = public_key_object(key.public_key)
     assert isinstance(public_key, ec.EllipticCurvePublicKey)
     compressed = public_key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
     hybrid = bytes([6 + (key.public_key[-1] & 1)]) + key.public_key[1:]
@@ -177,39 +178,12 @@ def test_generated_scalars_are_in_the_group_whatever_is_drawn(suite: CipherSuite
 def test_public_keys_out_of_certificates(suite: CipherSuite) -> None:
     scheme, key = suite.signature, key_of(suite)
 
-    assert scheme.public_bytes_or_none(key.key.public_key()) == key.public_key
+    assert scheme.public_bytes_or_none(public_key_object(key.public_key)) == key.public_key
     assert scheme.public_bytes_or_none(x25519.X25519PrivateKey.generate().public_key()) is None
     assert scheme.public_bytes_or_none("not a key") is None
     for other in CIPHER_SUITES.values():
         if other.signature is not scheme:
-            assert scheme.public_bytes_or_none(key_of(other).key.public_key()) is None
-
-
-def test_a_key_of_another_kind_of_scheme_is_a_bug() -> None:
-    eddsa, ecdsa_scheme = CIPHER_SUITES[1].signature, CIPHER_SUITES[2].signature
-    curve_key: PrivateKey = ec.derive_private_key(1, ec.SECP256R1())
-    edwards_key: PrivateKey = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))
-    curve_public: PublicKey = curve_key.public_key()
-    edwards_public: PublicKey = edwards_key.public_key()
-
-    with pytest.raises(InternalError, match="another signature scheme"):
-        eddsa.sign(curve_key, b"data")
-    with pytest.raises(InternalError, match="another signature scheme"):
-        ecdsa_scheme.sign(edwards_key, b"data")
-    with pytest.raises(InternalError, match="another signature scheme"):
-        eddsa._verify(curve_public, b"signature", b"data")
-    with pytest.raises(InternalError, match="another signature scheme"):
-        ecdsa_scheme._verify(edwards_public, b"signature", b"data")
-
-
-def test_schemes_of_one_kind_are_told_apart() -> None:
-    ed448_key = ed448.Ed448PrivateKey.from_private_bytes(bytes(57)).public_key()
-    p521_key = ec.derive_private_key(1, ec.SECP521R1()).public_key()
-
-    with pytest.raises(ValueError, match="another signature scheme"):
-        EdDsa(32, ed25519.Ed25519PrivateKey, ed25519.Ed25519PublicKey).public_bytes(ed448_key)
-    with pytest.raises(ValueError, match="another signature scheme"):
-        Ecdsa(ec.SECP256R1(), hashes.SHA256()).public_bytes(p521_key)
+            assert scheme.public_bytes_or_none(public_key_object(key_of(other).public_key)) is None
 
 
 @suites
@@ -224,7 +198,10 @@ def test_ed25519_signatures_of_two_libraries_are_one_and_the_same() -> None:
     for _ in range(50):
         key = ed25519.Ed25519PrivateKey.from_private_bytes(draw.randbytes(32))
         data = draw.randbytes(draw.randrange(300))
-        assert Ed25519().verify(key.public_key().public_bytes_raw(), key.sign(data), data)
+        public_key, sign = Ed25519().load(key.private_bytes_raw())
+        assert public_key == key.public_key().public_bytes_raw()
+        assert sign(data) == key.sign(data)
+        assert Ed25519().verify(public_key, key.sign(data), data)
 
 
 @pytest.mark.parametrize("size", [0, 31, 33, 64])

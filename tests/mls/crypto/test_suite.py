@@ -3,15 +3,19 @@
 import hashlib
 import hmac
 import random
+import re
 from collections.abc import Callable
 
 import pytest
 
 from mls.crypto.secret import Secret
-from mls.crypto.suite import CIPHER_SUITES, CipherSuite, cipher_suite
+from mls.crypto.suite import CIPHER_SUITES, EXPERIMENTAL_CIPHER_SUITES, CipherSuite, cipher_suite
 from mls.errors import UsageError
 
-suites = pytest.mark.parametrize("suite", CIPHER_SUITES.values(), ids=lambda suite: f"suite{suite.number}")
+SUITES = CIPHER_SUITES | EXPERIMENTAL_CIPHER_SUITES
+
+suites = pytest.mark.parametrize("suite", SUITES.values(), ids=lambda suite: f"suite{suite.number}")
+repeatable = pytest.mark.parametrize("suite", CIPHER_SUITES.values(), ids=lambda suite: f"suite{suite.number}")
 
 SECRET = bytes(range(64))
 
@@ -29,7 +33,7 @@ def kdf_label(label: str, context: bytes, length: int) -> bytes:
 def test_the_suites_are_those_of_the_registry() -> None:
     parts = {
         suite.number: (suite.kem.id, suite.hash_name, suite.aead.id, suite.Nh, suite.Nk, suite.Nn)
-        for suite in CIPHER_SUITES.values()
+        for suite in SUITES.values()
     }
 
     assert parts == {
@@ -40,7 +44,24 @@ def test_the_suites_are_those_of_the_registry() -> None:
         5: (0x0012, "sha512", 2, 64, 32, 12),
         6: (0x0021, "sha512", 3, 64, 32, 12),
         7: (0x0011, "sha384", 2, 48, 32, 12),
+        0x004D: (0x647A, "sha256", 3, 32, 32, 12),
+        0x004E: (0x647A, "sha384", 2, 48, 32, 12),
+        0x004F: (0x647A, "sha256", 1, 32, 16, 12),
+        0x0053: (0x647A, "sha512", 2, 64, 32, 12),
+        0x0054: (0x647A, "sha512", 3, 64, 32, 12),
+        0xF00D: (0x647A, "sha512", 2, 64, 32, 12),
+        0xF00E: (0x647A, "sha512", 3, 64, 32, 12),
     }
+    assert not CIPHER_SUITES.keys() & EXPERIMENTAL_CIPHER_SUITES.keys()
+
+
+@pytest.mark.parametrize("suite", EXPERIMENTAL_CIPHER_SUITES.values(), ids=lambda suite: f"suite{suite.number}")
+def test_names_say_what_experimental_suites_are(suite: CipherSuite) -> None:
+    aead, size = {1: ("AES128GCM", 16), 2: ("AES256GCM", 32), 3: ("CHACHA20POLY1305", 32)}[suite.aead.id]
+
+    assert re.fullmatch(rf"MLS_(128|256)_(XWING|MLKEM768X25519)_{aead}_{suite.hash_name.upper()}_Ed25519", suite.name)
+    assert suite.Nk == size
+    assert suite.signature is CIPHER_SUITES[1].signature
 
 
 def test_the_mandatory_suite_is_there() -> None:
@@ -50,10 +71,21 @@ def test_the_mandatory_suite_is_there() -> None:
     assert repr(suite) == "<CipherSuite 1: MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519>"
 
 
+@pytest.mark.parametrize("experimental", [False, True])
 @pytest.mark.parametrize("number", [0, 8, 0x0A0A, 0xF000, 0xFFFF])
-def test_other_suites_are_not_supported(number: int) -> None:
+def test_other_suites_are_not_supported(number: int, experimental: bool) -> None:  # noqa: FBT001 - a parameter
     with pytest.raises(UsageError, match=rf"cipher suite {number} is not supported: the engine has \[1, 2, 3, 4"):
+        cipher_suite(number, experimental=experimental)
+
+
+@pytest.mark.parametrize("number", EXPERIMENTAL_CIPHER_SUITES)
+def test_experimental_suites_are_had_by_asking_for_them(number: int) -> None:
+    suite = EXPERIMENTAL_CIPHER_SUITES[number]
+
+    with pytest.raises(UsageError, match=rf"{number} \({suite.name}\) is experimental, .* say experimental=True"):
         cipher_suite(number)
+    assert cipher_suite(number, experimental=True) is suite
+    assert cipher_suite(1, experimental=True) is CIPHER_SUITES[1]
 
 
 @suites
@@ -139,7 +171,7 @@ def test_encryption_uses_the_encoded_encrypt_context(suite: CipherSuite) -> None
     assert suite.hpke.open_base(pair, enc, b"\x0cMLS 1.0 test" + b"\x07context", ciphertext) == b"plaintext"
 
 
-@suites
+@repeatable
 def test_the_same_randomness_gives_the_same_bytes(suite: CipherSuite) -> None:
     def everything(seed: int) -> tuple[bytes, ...]:
         draw = seeded(seed)

@@ -29,7 +29,7 @@ from tests.mls.rules.forging import (
 from tests.mls.world import World
 
 BOTH_FORMATS = pytest.mark.parametrize("wire_format", [WireFormat.PUBLIC_MESSAGE, WireFormat.PRIVATE_MESSAGE])
-SUITES = pytest.mark.parametrize("suite", [1, 2, 4])
+SUITES = pytest.mark.parametrize("suite", [1, 2, 4, 0x004D])
 
 
 @SUITES

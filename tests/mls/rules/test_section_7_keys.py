@@ -111,6 +111,15 @@ def test_encryption_key_is_well_formed__point() -> None:
         _refused_key(world, key)
 
 
+@breaks(rules.ENCRYPTION_KEY_IS_WELL_FORMED)
+def test_encryption_key_is_well_formed__xwing() -> None:
+    world = World.of("alice", "bob", "carol", suite=0x004D)
+    key = world.suite.generate_hpke_key(world.environment.random).public_key
+    not_reduced, low_order = b"\xff" * 1184 + key[1184:], key[:1184] + bytes(32)
+    for bad in (not_reduced, low_order, key[:-1], key + b"\0", key[1184:], b""):
+        _refused_key(world, bad)
+
+
 def _refused_key(world: World, key: bytes) -> None:
     rule = rules.ENCRYPTION_KEY_IS_WELL_FORMED
     bundle = forged_key_package(world.key_package("mallory"), leaf={"encryption_key": key})

@@ -76,7 +76,7 @@ def _with_ciphertext(position: int, recipient: int, alter: Alteration[HPKECipher
 
 @breaks(rules.PATH_SECRET_DECRYPTS)
 def test_path_secret_decrypts() -> None:
-    for suite in (1, 2, 4):
+    for suite in (1, 2, 4, 0x004D):
         world = World.of("alice", "bob", "carol", "dave", suite=suite)
         for alter in BAD_CIPHERTEXTS:
             refused_in_path(world, rules.PATH_SECRET_DECRYPTS, _with_ciphertext(0, 0, alter))

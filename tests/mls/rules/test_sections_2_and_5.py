@@ -24,6 +24,7 @@ from mls.wire.credentials import BasicCredential, Certificate, X509Credential
 from mls.wire.extensions import Extension, ExternalSender, ExternalSenders, pack_extension
 from mls.wire.framing import ApplicationData
 from mls.wire.proposals import Add, GroupContextExtensions, Remove
+from tests.mls.public_keys import public_key_object
 from tests.mls.rules.doors import (
     refused_by,
     refused_in_add,
@@ -192,7 +193,7 @@ def test_x509_key_is_the_signature_key__other_scheme() -> None:
 @breaks(rules.X509_KEY_IS_THE_SIGNATURE_KEY)
 def test_x509_key_is_the_signature_key__not_first() -> None:
     world = World.of("alice", "bob", "carol")
-    key = world.client("mallory").signature_key.key.public_key()
+    key = public_key_object(world.client("mallory").signature_key.public_key)
     assert isinstance(key, Ed25519PublicKey)
     issuer, own = _certificate(_ISSUER.public_key()), _certificate(key)
     world.commit("alice", Add(_with_certificates(world, own, issuer).key_package))
@@ -204,7 +205,7 @@ def test_x509_key_is_the_signature_key__not_first() -> None:
 def test_x509_certificate_is_well_formed() -> None:
     world = World.of("alice", "bob", "carol")
     bundle = world.key_package("mallory")
-    key = bundle.signature_key.key.public_key()
+    key = public_key_object(bundle.signature_key.public_key)
     assert isinstance(key, Ed25519PublicKey)
     der = _certificate(key).cert_data
     version_3, ed25519 = bytes.fromhex("a003020102"), bytes.fromhex("2b6570032100")

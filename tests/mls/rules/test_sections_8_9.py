@@ -66,6 +66,15 @@ def test_external_init_is_well_formed__point() -> None:
         refused_by(world, "bob", rules.EXTERNAL_INIT_IS_WELL_FORMED, _external_commit(world, kem_output))
 
 
+@breaks(rules.EXTERNAL_INIT_IS_WELL_FORMED)
+def test_external_init_is_well_formed__xwing() -> None:
+    world = _world(suite=0x004D)
+    key = world.suite.generate_hpke_key(world.environment.random).public_key
+    enc, _ = world.suite.kem.encap(key, world.environment.random)
+    for kem_output in (enc[:1088] + bytes(32), enc[:-1], enc + b"\0", enc[1088:], key, b""):
+        refused_by(world, "bob", rules.EXTERNAL_INIT_IS_WELL_FORMED, _external_commit(world, kem_output))
+
+
 def _external_commit(world: World, kem_output: bytes) -> MLSMessage:
     alice = world.states["alice"]
     forged = forged_external_commit(
