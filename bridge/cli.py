@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from bridge import __version__
-from bridge.commands import conformance
+from bridge.commands import conformance, interop
 
 __all__ = ["app", "main"]
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 
 # Each command is added here, in the order of the help text.
 app.command("conformance")(conformance.run)
+app.command("interop")(interop.run)
 
 
 def main() -> None:
