@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from mls import rules
+from mls.codec import encode_opaque
 from mls.errors import DecodeError, InternalError, UsageError
 from mls.registry import ContentType, WireFormat
 from mls.tree.math import LeafIndex
@@ -73,11 +74,11 @@ def protect_private(
     plaintext = _encode_content(message)
     plaintext += bytes(padding(len(plaintext)))
     reuse_guard = random(4)
-    aad = PrivateContentAAD(content.group_id, content.epoch, kind, content.authenticated_data).encode()
+    sender_aad = SenderDataAAD(content.group_id, content.epoch, kind).encode()
+    aad = sender_aad + encode_opaque(content.authenticated_data)  # a PrivateContentAAD
     ciphertext = suite.aead.seal(message_key.key, _guarded(message_key.nonce, reuse_guard), plaintext, aad)
     sender_data = SenderData(sender, message_key.generation, reuse_guard).encode()
     key, nonce = _sender_data_keys(suite, sender_data_secret, ciphertext)
-    sender_aad = SenderDataAAD(content.group_id, content.epoch, kind).encode()
     encrypted_sender_data = suite.aead.seal(key, nonce, sender_data, sender_aad)
     sealed = PrivateMessage(
         content.group_id, content.epoch, kind, content.authenticated_data, encrypted_sender_data, ciphertext
@@ -136,9 +137,8 @@ def _guarded(nonce: bytes, reuse_guard: bytes) -> bytes:
 
 
 def _sender_data_keys(suite: CipherSuite, secret: Secret, ciphertext: bytes) -> tuple[bytes, bytes]:
-    sample = ciphertext[: suite.Nh]
-    expand = suite.expander(secret.value).expand
-    return expand("key", sample, suite.Nk), expand("nonce", sample, suite.Nn)
+    key, nonce = suite.expand_with_labels(secret.value, suite.key_and_nonce, ciphertext[: suite.Nh])
+    return key, nonce
 
 
 def _encode_content(message: AuthenticatedContent) -> bytes:

@@ -46,6 +46,19 @@ __all__ = [
 EXTERNAL_INIT_LABEL = b"MLS 1.0 external init secret"
 """The exporter context of external initialization (section 8.3)."""
 
+_EPOCH_LABELS = (
+    "init",
+    "sender data",
+    "exporter",
+    "external",
+    "membership",
+    "resumption",
+    "authentication",
+    "confirm",
+    "encryption",
+)
+"""The labels of an epoch's secrets: those of `EpochSecrets`, in its order, then two that are used at once."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EpochSecrets:
@@ -101,21 +114,9 @@ def welcome_keys(suite: CipherSuite, member: bytes) -> WelcomeKeys:
 
 def epoch_secrets(suite: CipherSuite, epoch_secret: bytes) -> tuple[EpochSecrets, Secret, Secret]:
     """Return what an epoch keeps, and two secrets that are used at once: `confirmation_key`, `encryption_secret`."""
-    expand = suite.expander(epoch_secret).expand
-
-    def derive(label: str) -> Secret:
-        return Secret(expand(label, b"", suite.Nh))
-
-    secrets = EpochSecrets(
-        init_secret=derive("init"),
-        sender_data_secret=derive("sender data"),
-        exporter_secret=derive("exporter"),
-        external_secret=derive("external"),
-        membership_key=derive("membership"),
-        resumption_psk=derive("resumption"),
-        epoch_authenticator=derive("authentication"),
-    )
-    return secrets, derive("confirm"), derive("encryption")
+    derived = suite.expand_with_labels(epoch_secret, tuple((label, suite.Nh) for label in _EPOCH_LABELS))
+    *kept, confirmation_key, encryption_secret = map(Secret, derived)
+    return EpochSecrets(*kept), confirmation_key, encryption_secret
 
 
 def epoch_secret(suite: CipherSuite, member: bytes, context: bytes) -> bytes:

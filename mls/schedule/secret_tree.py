@@ -157,11 +157,9 @@ class SecretTree:
         """Return the ratchet one generation on, and the key of the generation that it leaves (section 9.1)."""
         suite, generation = self.suite, ratchet.generation
         rules.RATCHET_IS_NOT_EXHAUSTED.require(generation < GENERATIONS)
-        context = generation.to_bytes(4, "big")
-        expand = suite.expander(ratchet.secret.value).expand
-        key = expand("key", context, suite.Nk)
-        nonce = expand("nonce", context, suite.Nn)
-        following = expand("secret", context, suite.Nh)
+        key, nonce, following = suite.expand_with_labels(
+            ratchet.secret.value, suite.ratchet_step, generation.to_bytes(4, "big")
+        )
         return Ratchet(generation + 1, Secret(following), ratchet.skipped), MessageKey(generation, key, nonce)
 
     def _descend(self, leaf: LeafIndex) -> tuple[LeafRatchets, list[TreeNode], list[Secret]]:
@@ -177,9 +175,8 @@ class SecretTree:
         while bit:
             if isinstance(node, Secret):
                 spent.append(node)
-                expand = suite.expander(node.value).expand
-                left: TreeNode = Secret(expand("tree", b"left", suite.Nh))
-                right: TreeNode = Secret(expand("tree", b"right", suite.Nh))
+                left: TreeNode = Secret(suite.expand_with_label(node.value, "tree", b"left", suite.Nh))
+                right: TreeNode = Secret(suite.expand_with_label(node.value, "tree", b"right", suite.Nh))
             elif isinstance(node, LeafRatchets):
                 msg = "the secret tree is deeper than its leaves"
                 raise InternalError(msg)
@@ -190,11 +187,9 @@ class SecretTree:
             bit >>= 1
         if isinstance(node, Secret):
             spent.append(node)
-            expand = suite.expander(node.value).expand
-            node = LeafRatchets(
-                Ratchet(0, Secret(expand("handshake", b"", suite.Nh))),
-                Ratchet(0, Secret(expand("application", b"", suite.Nh))),
-            )
+            kinds = ("handshake", suite.Nh), ("application", suite.Nh)
+            handshake, application = suite.expand_with_labels(node.value, kinds)
+            node = LeafRatchets(Ratchet(0, Secret(handshake)), Ratchet(0, Secret(application)))
         if not isinstance(node, LeafRatchets):
             msg = "the secret tree is shallower than its leaves"
             raise InternalError(msg)

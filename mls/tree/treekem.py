@@ -73,11 +73,11 @@ def derive_path(suite: CipherSuite, path_secret: bytes, count: int) -> tuple[lis
     """Return `count` path secrets from the first on, their nodes' key pairs, and the secret that follows them."""
     secrets: list[bytes] = []
     keys: list[HPKEPrivateKey] = []
+    labels = ("node", suite.Nh), ("path", suite.Nh)
     for _ in range(count):
         secrets.append(path_secret)
-        expand = suite.expander(path_secret).expand
-        keys.append(suite.derive_key_pair(expand("node", b"", suite.Nh)))
-        path_secret = expand("path", b"", suite.Nh)
+        node_secret, path_secret = suite.expand_with_labels(path_secret, labels)
+        keys.append(suite.derive_key_pair(node_secret))
     return secrets, keys, path_secret
 
 
