@@ -10,6 +10,7 @@ UV_VERSION := 0.13.9
 PYTEST_ARGS ?=
 LOCK_ARGS ?=
 FUZZ_ARGS ?=
+INTEROP_ARGS ?=
 BENCH_ARGS ?=
 
 PYTEST := $(PY) -m pytest --numprocesses=auto --dist=worksteal
@@ -20,7 +21,7 @@ PYTEST := $(PY) -m pytest --numprocesses=auto --dist=worksteal
 
 .PHONY: help
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 # --- Environment ------------------------------------------------------------------------------------------------------
 # Two stamps: a changed lock makes the environment anew, so that nothing in it is left over from before; a changed
@@ -63,8 +64,14 @@ proto: setup ## rewrite the code of the gRPC interfaces from their .proto files
 # --- Checks -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: lint ## run every check: lint, then the tests
+test: lint peers ## run every check: lint, then the tests
 	$(PYTEST) $(PYTEST_ARGS)
+
+# Kept in the user's cache: a fresh checkout does not build them again. Whatever needs one that cannot be built here is
+# skipped, and says why; with CI=true that is a failure.
+.PHONY: peers
+peers: setup ## build OpenMLS, mls-rs and ts-mls for the tests (needs cargo, a C compiler, perl, and Node.js)
+	$(PY) -m tests.interop.building
 
 .PHONY: lint
 lint: setup ## check format, style, types and layers
@@ -87,6 +94,15 @@ coverage: setup ## run the tests and show which lines and branches of mls/ they 
 .PHONY: bench
 bench: setup ## measure the engine
 	$(PY) -m tests.benchmarks $(BENCH_ARGS)
+
+.PHONY: bench-peers
+bench-peers: setup ## measure OpenMLS, mls-rs and ts-mls beside the engine (builds them first)
+	$(PY) -m tests.benchmarks.peers --json build/benchmarks-peers.json --page docs/benchmarks.md \
+		--chart docs/benchmarks.svg $(BENCH_ARGS)
+
+.PHONY: interop
+interop: setup ## play every scenario with OpenMLS, mls-rs and ts-mls (builds them first; an hour; INTEROP_ARGS=--quick)
+	$(PY) -m tests.interop --json build/interop.json --page docs/interop.md $(INTEROP_ARGS)
 
 .PHONY: fuzz
 fuzz: setup ## feed the engine with hostile bytes

@@ -1,0 +1,1 @@
+"""Interoperability: scenarios that several implementations play together, each one through the same interface."""

@@ -1,0 +1,94 @@
+"""A campaign from its beginning to its end: who is there, what is to be done, what comes of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from tests.interop.campaign.crew import Crew, Introduction, Program, introduce
+from tests.interop.campaign.document import Campaign
+from tests.interop.campaign.judging import Judgement, judge, stale
+from tests.interop.campaign.running import run
+from tests.interop.campaign.tasks import OTHER_OURS, OURS, Scope, Task, tasks_of
+from tests.interop.known import Known
+from tests.interop.seats import SeatError
+
+__all__ = ["Plan", "campaign", "prepare"]
+
+Follow = Callable[[Judgement], None]
+"""Is told of every task that is done."""
+
+
+OURS_TWICE = (OURS, OTHER_OURS)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a campaign is going to do."""
+
+    programs: Mapping[str, Program]
+    introductions: Mapping[str, Introduction]
+    absent: Mapping[str, str]
+    tasks: Sequence[Task]
+    scope: Scope
+    judges_staleness: bool
+    """Whether what is left out cannot be why an entry is not confirmed."""
+
+
+def prepare(
+    programs: Mapping[str, Program],
+    absent: Mapping[str, str],
+    scope: Scope,
+    *,
+    suites: Sequence[int] | None,
+) -> Plan:
+    """Ask all seats who they are, and plan. Raises `SeatError`, of ours.
+
+    `suites` are those that matter, `None` all that ours offer.
+    A peer that does not answer takes part as if it offered everything: its scenarios fail.
+    """
+    introductions: dict[str, Introduction] = {}
+    with Crew(programs) as crew:
+        for name in sorted(programs, key=lambda name: name not in OURS_TWICE):
+            try:
+                introductions[name] = introduce(crew.seat(name))
+            except SeatError as error:
+                if name in OURS_TWICE:
+                    raise
+                silent = f"{name}, which does not say who it is: {error}"
+                introductions[name] = Introduction(silent, introductions[OURS].suites)
+    shared = {
+        name: [suite for suite in seat.suites if suites is None or suite in suites]
+        for name, seat in introductions.items()
+    }
+    peers = [name for name in programs if name not in OURS_TWICE]
+    tasks = tasks_of(scope, shared, peers)
+    return Plan(programs, introductions, absent, tasks, scope, judges_staleness=not scope.quick)
+
+
+def campaign(
+    plan: Plan, known: Known, follow: Follow, *, command: str, jobs: int, seconds: float | None = None
+) -> Campaign:
+    """Run all of a plan."""
+    begun, date = time.monotonic(), datetime.now(UTC).date().isoformat()
+    judgements = []
+    for record in run(plan.tasks, plan.programs, known.avoided, jobs=jobs, seconds=seconds):
+        judgement = judge(record, known)
+        judgements.append(judgement)
+        follow(judgement)
+    names = {name: seat.name for name, seat in plan.introductions.items()}
+    return Campaign(
+        command=command,
+        date=date,
+        seed=plan.scope.seed,
+        quick=plan.scope.quick,
+        introductions=plan.introductions,
+        entries=[entry for entry in known.entries if entry.peer in plan.programs],
+        absent=plan.absent,
+        judgements=judgements,
+        stale=known.outdated(names) + (stale(judgements, known) if plan.judges_staleness else []),
+        missing_suites=known.missing_suites({name: seat.suites for name, seat in plan.introductions.items()}),
+        seconds=time.monotonic() - begun,
+    )
