@@ -59,7 +59,7 @@ def test_the_program_writes_all_that_it_measured(report: Path, capsys: pytest.Ca
     assert measured == [("create", 1), *((name, n) for name in OPERATIONS if name != "create" for n in (2, 33))]
     for item in suite["measurements"]:
         assert item["rounds"] == 2
-        is_large = item["operation"] in {"add", "join"} and item["members"] == 33
+        is_large = item["operation"] in {"add", "join", "update-cold"} and item["members"] == 33
         assert (item["threads"] is not None) == is_large
         for comparison in filter(None, (item["one_thread"], item["threads"])):
             for spread in comparison.values():

@@ -71,7 +71,8 @@ class PipeSeat:
         fields = json_format.MessageToDict(request, preserving_proto_field_name=True)
         line = json.dumps({"id": self._calls, "rpc": rpc, "request": fields}).encode() + b"\n"
         try:
-            return self._read(self._exchange(line), answer())
+            (told,) = self._exchange(line)
+            return self._read(told, answer())
         except SeatError as error:
             if error.code not in STATUSES:
                 # An answer that comes now would be taken for that of the next call.
@@ -79,22 +80,28 @@ class PipeSeat:
                 self._program.end()
             raise
 
+    @property
+    def pid(self) -> int:
+        """The program's process."""
+        return self._program.pid
+
     def close(self) -> None:
         self._program.end()
         self._broken = self._broken or SeatError(Code.DIED, "closed")
 
-    def _exchange(self, line: bytes) -> bytes:
-        """Write one line and return the next one, without its end."""
+    def _exchange(self, data: bytes, count: int = 1) -> list[bytes]:
+        """Write one line or several, and return the next `count` ones, without their ends."""
         deadline = time.monotonic() + self._seconds
-        unwritten = memoryview(line)
-        answer = bytearray(self._unread)
+        unwritten = memoryview(data)
+        unread = bytearray(self._unread)
+        lines: list[bytes] = []
         with selectors.DefaultSelector() as selector:
             selector.register(self._program.output, selectors.EVENT_READ)
             # It may answer, or fill its output, before it has read everything: both directions at once.
             selector.register(self._program.input, selectors.EVENT_WRITE)
-            while (end := answer.find(b"\n", max(0, len(answer) - CHUNK))) < 0:
-                if len(answer) > MAX_ANSWER:
-                    raise SeatError(Code.NONSENSE, f"a line of more than {MAX_ANSWER} bytes: {_beginning(answer)}")
+            while not _take_lines(unread, lines, count):
+                if len(unread) > MAX_ANSWER:
+                    raise SeatError(Code.NONSENSE, f"a line of more than {MAX_ANSWER} bytes: {_beginning(unread)}")
                 ready = selector.select(max(0, deadline - time.monotonic()))
                 if not ready:
                     raise SeatError(Code.TIMEOUT, f"no answer within {self._seconds:g} s")
@@ -106,11 +113,11 @@ class PipeSeat:
                     elif not (chunk := self._program.output.read(CHUNK)):
                         raise SeatError(Code.DIED, self._program.obituary())
                     else:
-                        answer += chunk
+                        unread += chunk
         if unwritten:
-            raise SeatError(Code.NONSENSE, f"an answer before the end of the request: {_beginning(answer)}")
-        self._unread = bytes(answer[end + 1 :])
-        return bytes(answer[:end])
+            raise SeatError(Code.NONSENSE, f"an answer before the end of the request: {_beginning(lines[-1])}")
+        self._unread = bytes(unread)
+        return lines
 
     def _write(self, data: memoryview) -> int:
         try:
@@ -136,6 +143,18 @@ class PipeSeat:
                 raise SeatError(Code(code), message)
             case _:
                 raise SeatError(Code.NONSENSE, f"neither a response nor an error: {_beginning(line)}")
+
+
+def _take_lines(unread: bytearray, lines: list[bytes], count: int) -> bool:
+    """Move whole lines from `unread` to `lines` until these are `count`; return whether they are."""
+    while len(lines) < count:
+        # What came before the last chunk has been looked through already.
+        end = unread.find(b"\n", 0 if lines else max(0, len(unread) - CHUNK))
+        if end < 0:
+            return False
+        lines.append(bytes(unread[:end]))
+        del unread[: end + 1]
+    return True
 
 
 def _is_time(ns: int) -> bool:

@@ -70,6 +70,11 @@ class Program:
     def output(self) -> IO[bytes]:
         return _piped(self._process.stdout)
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
     def words(self) -> str:
         """The end of what it has said so far."""
         return bytes(self._tail).decode("utf-8", "replace")
