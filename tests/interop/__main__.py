@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 import sys
+import time
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +48,9 @@ SERVER = (sys.executable, "-m", "bridge.cli", "interop", "--port", "0")
 STANDARD_SUITES = range(1, 8)
 KNOWN = Path(__file__).with_name("known.toml")
 WIDTH = 140
+
+SECONDS_OF_SILENCE = 30
+"""Where there is no terminal to draw on, a line tells how far it is, so often."""
 
 EXIT_FAILED = 1
 EXIT_NOT_RUN = 2
@@ -140,13 +144,18 @@ def _run(plan: Plan, known: Known, command: str, options: argparse.Namespace, sc
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    failed = 0
+    failed = done = 0
+    told = time.monotonic()
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
         task = progress.add_task("playing", total=len(plan.tasks))
 
         def follow(judgement: Judgement) -> None:
-            nonlocal failed
+            nonlocal done, failed, told
+            done += 1
             failed += judgement.verdict is Verdict.FAILED
+            if not screen.is_terminal and time.monotonic() - told > SECONDS_OF_SILENCE:
+                screen.print(f"{done} of {len(plan.tasks)} played, {failed} failed")
+                told = time.monotonic()
             progress.update(task, advance=1, description=f"playing, {failed} failed" if failed else "playing")
 
         return campaign(plan, known, follow, command=command, jobs=max(1, options.jobs), seconds=options.seconds)
