@@ -102,7 +102,7 @@ bench-peers: setup ## measure OpenMLS, mls-rs and ts-mls beside the engine (buil
 
 .PHONY: interop
 interop: setup ## play every scenario with OpenMLS, mls-rs and ts-mls (builds them first; an hour; INTEROP_ARGS=--quick)
-	$(PY) -m tests.interop --json build/interop.json --page docs/interop.md $(INTEROP_ARGS)
+	$(PY) -m tests.interop --experimental --json build/interop.json --page docs/interop.md $(INTEROP_ARGS)
 
 .PHONY: fuzz
 fuzz: setup ## feed the engine with hostile bytes

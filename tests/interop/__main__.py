@@ -45,7 +45,6 @@ ROOT = Path(__file__).parents[2]
 
 SERVER = (sys.executable, "-m", "bridge.cli", "interop", "--port", "0")
 
-STANDARD_SUITES = range(1, 8)
 KNOWN = Path(__file__).with_name("known.toml")
 WIDTH = 140
 
@@ -68,7 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         scope = _scope(options)
         names = [] if options.no_peers else [name for name in PEERS if name in (options.peer or PEERS)]
         peers, absent = build_all(names, screen)
-        plan = prepare(_programs(options, peers), absent, scope, suites=_suites(options))
+        programs = _programs(options, peers)
+        plan = prepare(programs, absent, scope, suites=options.suite, experimental=known.experimental)
     except (BuildError, KnownError, ScriptError, SeatError, OSError) as error:
         screen.print(str(error), style="bold red", markup=False, soft_wrap=True)
         return EXIT_FAILED if isinstance(error, BuildError) else EXIT_NOT_RUN
@@ -116,13 +116,6 @@ def _scope(options: argparse.Namespace) -> Scope:
         return Scope(scripts, walks=True, quick=options.quick, seed=options.seed, steps=options.steps)
     chosen = [script for script in scripts if any(fnmatchcase(script.name, pattern) for pattern in options.script)]
     return Scope(chosen, walks=WALK in options.script, quick=options.quick, seed=options.seed, steps=options.steps)
-
-
-def _suites(options: argparse.Namespace) -> Sequence[int] | None:
-    """Return the cipher suites that matter; `None`: all that ours offer."""
-    if options.suite:
-        return list(options.suite)
-    return None if options.experimental else STANDARD_SUITES
 
 
 def _programs(options: argparse.Namespace, peers: dict[str, Built]) -> dict[str, Program]:

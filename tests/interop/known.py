@@ -76,6 +76,8 @@ class Known:
     entries: tuple[Entry, ...]
     suites: Mapping[str, tuple[int, ...]]
     """Of each peer. One that is missing one day would be missed by nobody else."""
+    experimental: Mapping[str, tuple[int, ...]]
+    """The suites beyond the RFC's that each peer and ours mean the same by; other peers may mean others by them."""
 
     def explanation(
         self, peers: Collection[str], script: str, suite: int, *, offered: bool, reason: str
@@ -122,13 +124,16 @@ def read(path: Path = PATH) -> Known:
     except (OSError, ValueError) as error:
         raise KnownError(f"{path.name} cannot be read: {error}") from error
     match document:
-        case {"suites": dict(suites), **rest} if rest.keys() <= {"known"}:
+        case {"suites": dict(suites), "experimental": dict(experimental), **rest} if rest.keys() <= {"known"}:
             entries = rest.get("known", [])
         case _:
-            raise KnownError(f"{path.name} must have a table 'suites', and nothing else but entries, '[[known]]'")
+            raise KnownError(
+                f"{path.name} must have tables 'suites' and 'experimental', and nothing else but '[[known]]' entries"
+            )
     return Known(
         tuple(_entry(f"{path.name}, entry {number}", item) for number, item in enumerate(entries, 1)),
         {peer: _suites(f"{path.name}, suites of {peer}", numbers) for peer, numbers in suites.items()},
+        {peer: _suites(f"{path.name}, experimental suites of {peer}", item) for peer, item in experimental.items()},
     )
 
 

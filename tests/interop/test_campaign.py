@@ -37,7 +37,7 @@ WRONG = Path(__file__).with_name("wrong") / "pipe_program.py"
 SCRIPTS = {script.name: script for script in all_scripts()}
 SUITES = {"ours": range(1, 8), "openmls": (1, 2, 3), "mls-rs": range(1, 8), "ts-mls": range(1, 8)}
 
-NOTHING_KNOWN = "[suites]\n"
+NOTHING_KNOWN = "[suites]\n[experimental]\n"
 
 
 # The short campaign
@@ -55,6 +55,30 @@ def test_the_short_campaign_with_every_peer(tmp_path: Path) -> None:
         walked = [cell for cell in document["cells"] if peer in cell["peers"] and cell["script"].startswith("walk/")]
         assert walked, f"{peer} has not walked"
         assert document["seats"][peer]["name"] in text.read_text(encoding="utf-8")
+    if document["absent"]:
+        pytest.skip(f"not all peers can be built here: {document['absent']}")
+
+
+def test_post_quantum_suites_where_a_number_means_the_same(tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    asked = [
+        "--experimental",
+        "--quick",
+        "--script",
+        "welcome_join/*",
+        "--script",
+        "application/*",
+        "--script",
+        "commit/*",
+    ]
+    suites = [argument for suite in (77, 78, 79, 83, 84) for argument in ("--suite", str(suite))]
+    status = main([*asked, *suites, "--json", str(results)])
+    document = json.loads(results.read_text(encoding="utf-8"))
+    assert status == 0, [item for item in document["not_passed"] if item["verdict"] == "failed"]
+    played = {(*cell["peers"], cell["suite"]) for cell in document["cells"] if cell["passed"]}
+    present = document["seats"].keys()
+    assert played <= {("openmls", 77), ("openmls", 78), ("openmls", 79), ("ts-mls", 83), ("ts-mls", 84)}
+    assert {peer for peer, _ in played} == {"openmls", "ts-mls"} & present
     if document["absent"]:
         pytest.skip(f"not all peers can be built here: {document['absent']}")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mls import EXPERIMENTAL_CIPHER_SUITES
 from tests.interop.building import PEERS
 from tests.interop.campaign.judging import Record, Verdict, judge, stale
 from tests.interop.interpreter import Outcome
@@ -30,7 +31,7 @@ ENTRY = Entry(
     reproduction="Look.",
     avoided=(Feature.RESYNC,),
 )
-KNOWN = Known((ENTRY,), {"openmls": (1, 2)})
+KNOWN = Known((ENTRY,), {"openmls": (1, 2)}, {"openmls": (77,)})
 
 RECORD = Record("a task", "commit/add", ("openmls",), 1, "public", Outcome(Result.PASSED, 3), 0.1)
 FAILURE = Outcome(Result.FAILED, 3, "step 2: the tag is wrong", "openmls")
@@ -39,6 +40,8 @@ REFUSAL = Outcome(Result.NOT_OFFERED, 3, "step 2: the tag is wrong, so nobody of
 TEXT = """
 [suites]
 openmls = [1, 2]
+[experimental]
+openmls = [77]
 [[known]]
 peer = "openmls"
 version = "0.9.2"
@@ -61,7 +64,9 @@ def test_the_list_of_the_project_is_in_order() -> None:
         assert entry.scripts or entry.avoided, "it would never be seen"
         for pattern in entry.scripts:
             assert any(entry.is_about({entry.peer}, name, 1, pattern) for name in names), f"{pattern} is no script"
-    assert set(known.suites) == set(PEERS)
+    assert set(known.suites) == set(known.experimental) == set(PEERS)
+    for numbers in known.experimental.values():
+        assert set(numbers) <= EXPERIMENTAL_CIPHER_SUITES.keys()
 
 
 def test_an_entry_is_read(tmp_path: Path) -> None:
@@ -73,9 +78,10 @@ def test_an_entry_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "right, wrong, message",
     [
-        ("[suites]", "[suits]", "must have a table 'suites'"),
+        ("[suites]", "[suits]", "must have tables 'suites' and 'experimental'"),
         ("[suites]", "[suites", "cannot be read"),
-        ("[1, 2]\n[[", "1\n[[", "suites of openmls: no array of numbers"),
+        ("[1, 2]\n[exp", "1\n[exp", "suites of openmls: no array of numbers"),
+        ("[77]", "77", "experimental suites of openmls: no array of numbers"),
         ('what = "It is wrong."\n', "", "missing: what"),
         ('what = "It is wrong."', 'what = ""', "what is no text, or empty"),
         ('what = "It', 'whom = "Me"\nwhat = "It', "unknown or missing: whom"),
@@ -129,13 +135,13 @@ def test_what_is_not_offered_has_to_be_on_the_list() -> None:
     judgement = judge(replace(RECORD, outcome=REFUSAL), KNOWN)
     assert judgement.verdict is Verdict.FAILED, "a deviation explains no gap"
     assert judgement.reason.startswith("not offered, and not on the list of what is known")
-    gap = Known((replace(ENTRY, kind=Kind.GAP),), {})
+    gap = Known((replace(ENTRY, kind=Kind.GAP),), {}, {})
     assert judge(replace(RECORD, outcome=REFUSAL), gap).verdict is Verdict.NOT_OFFERED
 
 
 @pytest.mark.parametrize("seat", ["ours", "ours too"])
 def test_ours_has_to_offer_everything(seat: str) -> None:
-    gap = Known((replace(ENTRY, kind=Kind.GAP),), {})
+    gap = Known((replace(ENTRY, kind=Kind.GAP),), {}, {})
     judgement = judge(replace(RECORD, outcome=replace(REFUSAL, at_fault=seat)), gap)
     assert judgement.verdict is Verdict.FAILED
 

@@ -23,6 +23,8 @@ Follow = Callable[[Judgement], None]
 
 OURS_TWICE = (OURS, OTHER_OURS)
 
+STANDARD_SUITES = range(1, 8)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -43,10 +45,12 @@ def prepare(
     scope: Scope,
     *,
     suites: Sequence[int] | None,
+    experimental: Mapping[str, Sequence[int]],
 ) -> Plan:
     """Ask all seats who they are, and plan. Raises `SeatError`, of ours.
 
-    `suites` are those that matter, `None` all that ours offer.
+    `suites` are those that matter, `None` all. Beyond the RFC's, a number means one thing here and another there:
+    `experimental` has those that a peer and ours mean the same by.
     A peer that does not answer takes part as if it offered everything: its scenarios fail.
     """
     introductions: dict[str, Introduction] = {}
@@ -60,7 +64,12 @@ def prepare(
                 silent = f"{name}, which does not say who it is: {error}"
                 introductions[name] = Introduction(silent, introductions[OURS].suites)
     shared = {
-        name: [suite for suite in seat.suites if suites is None or suite in suites]
+        name: [
+            suite
+            for suite in seat.suites
+            if (suites is None or suite in suites)
+            and (suite in STANDARD_SUITES or name in OURS_TWICE or suite in experimental.get(name, ()))
+        ]
         for name, seat in introductions.items()
     }
     peers = [name for name in programs if name not in OURS_TWICE]
