@@ -19,6 +19,8 @@ from mls.wire.welcome import GroupInfo
 
 __all__ = ["CALLS", "join_by_welcome", "wire_format"]
 
+NAME: Final = f"mls-bridge {__version__} (cryptography {version('cryptography')}, PyNaCl {version('pynacl')})"
+
 
 def wire_format(*, encrypt_handshake: bool) -> WireFormat:
     """Return how a member sends its handshakes."""
@@ -52,7 +54,7 @@ def join_by_welcome(
 
 
 def _name(host: Host, request: pb.NameRequest) -> pb.NameResponse:  # noqa: ARG001 - as all calls
-    return pb.NameResponse(name=f"mls-bridge {__version__} (cryptography {version('cryptography')})")
+    return pb.NameResponse(name=NAME)
 
 
 def _supported_ciphersuites(
