@@ -75,11 +75,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not plan.tasks:
         screen.print("There is nothing to play: no script, or no cipher suite, is left.", style="bold red")
         return EXIT_NOT_RUN
-    try:
-        result = _run(plan, known, command, options, screen)
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+    result = _run(plan, known, command, options, screen)
     _report(result, options, screen)
+    if result.interrupted:
+        return EXIT_INTERRUPTED
     return EXIT_FAILED if result.failed else 0
 
 
@@ -99,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=int, help="of each walk")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at once (%(default)s)")
     parser.add_argument("--seconds", type=float, help="the time limit for each scenario, instead of the usual ones")
+    parser.add_argument("--minutes", type=float, help="end after so long, with what has been played until then")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all results there")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the page of results there")
     parser.add_argument("--experimental", action="store_true", help="let ours offer what is no standard, too")
@@ -151,13 +151,18 @@ def _run(plan: Plan, known: Known, command: str, options: argparse.Namespace, sc
                 told = time.monotonic()
             progress.update(task, advance=1, description=f"playing, {failed} failed" if failed else "playing")
 
-        return campaign(plan, known, follow, command=command, jobs=max(1, options.jobs), seconds=options.seconds)
+        jobs = max(1, options.jobs)
+        return campaign(
+            plan, known, follow, command=command, jobs=jobs, seconds=options.seconds, minutes=options.minutes
+        )
 
 
 def _report(result: Campaign, options: argparse.Namespace, screen: Console) -> None:
     """Print the tables, and write what was asked for."""
     show(result, Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=WIDTH))
     written = document(result)
+    if result.planned > len(result.judgements):
+        screen.print(f"{len(result.judgements)} of {result.planned} scenarios were played")
     for path, text in ((options.json, json.dumps(written, indent=1) + "\n"), (options.page, page(written))):
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -264,6 +266,29 @@ def test_a_seed_always_chooses_the_same() -> None:
 
 
 # The program
+
+
+def test_a_campaign_can_be_given_a_time(tmp_path: Path) -> None:
+    results, text = tmp_path / "results.json", tmp_path / "page.md"
+    asked = ["--no-peers", "--script", "commit/*", "--minutes", "0.1"]
+    assert main([*asked, "--json", str(results), "--page", str(text)]) == 0
+    document = json.loads(results.read_text(encoding="utf-8"))
+    assert 0 < document["played"] < document["planned"]
+    assert f"{document['played']:,} of {document['planned']:,} scenarios were played" in text.read_text(
+        encoding="utf-8"
+    )
+
+
+def test_an_interrupted_campaign_tells_what_it_has(tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    command = [sys.executable, "-m", "tests.interop", "--no-peers", "--script", "commit/*", "--json", str(results)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        time.sleep(6)
+        program.send_signal(signal.SIGINT)
+        program.communicate(timeout=60)
+    assert program.returncode == 130
+    document = json.loads(results.read_text(encoding="utf-8"))
+    assert document["played"] < document["planned"]
 
 
 def test_nothing_to_play_is_not_a_success(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,7 +13,7 @@ from tests.interop.campaign.crew import Crew, Introduction, Program, introduce
 from tests.interop.campaign.document import Campaign
 from tests.interop.campaign.judging import Judgement, judge, stale
 from tests.interop.campaign.running import run
-from tests.interop.campaign.tasks import OTHER_OURS, OURS, Scope, Task, tasks_of
+from tests.interop.campaign.tasks import OTHER_OURS, OURS, STANDARD_SUITES, Scope, Task, tasks_of
 from tests.interop.known import Known
 from tests.interop.seats import SeatError
 
@@ -22,8 +24,6 @@ Follow = Callable[[Judgement], None]
 
 
 OURS_TWICE = (OURS, OTHER_OURS)
-
-STANDARD_SUITES = range(1, 8)
 
 
 @dataclass(frozen=True)
@@ -78,15 +78,32 @@ def prepare(
 
 
 def campaign(
-    plan: Plan, known: Known, follow: Follow, *, command: str, jobs: int, seconds: float | None = None
+    plan: Plan,
+    known: Known,
+    follow: Follow,
+    *,
+    command: str,
+    jobs: int,
+    seconds: float | None = None,
+    minutes: float | None = None,
 ) -> Campaign:
-    """Run all of a plan."""
+    """Run a plan: all of it, or what can be done in `minutes`, or until somebody presses Ctrl-C.
+
+    Its tasks are in no order but that of their length, so that a part says something about the whole.
+    """
     begun, date = time.monotonic(), datetime.now(UTC).date().isoformat()
     judgements = []
-    for record in run(plan.tasks, plan.programs, known.avoided, jobs=jobs, seconds=seconds):
-        judgement = judge(record, known)
-        judgements.append(judgement)
-        follow(judgement)
+    interrupted = False
+    in_all = math.inf if minutes is None else 60 * minutes
+    with closing(run(plan.tasks, plan.programs, known.avoided, jobs=jobs, seconds=seconds, in_all=in_all)) as records:
+        try:
+            for record in records:
+                judgement = judge(record, known)
+                judgements.append(judgement)
+                follow(judgement)
+        except KeyboardInterrupt:
+            interrupted = True
+    is_whole = len(judgements) == len(plan.tasks)
     names = {name: seat.name for name, seat in plan.introductions.items()}
     return Campaign(
         command=command,
@@ -97,7 +114,9 @@ def campaign(
         entries=[entry for entry in known.entries if entry.peer in plan.programs],
         absent=plan.absent,
         judgements=judgements,
-        stale=known.outdated(names) + (stale(judgements, known) if plan.judges_staleness else []),
+        planned=len(plan.tasks),
+        interrupted=interrupted,
+        stale=known.outdated(names) + (stale(judgements, known) if plan.judges_staleness and is_whole else []),
         missing_suites=known.missing_suites({name: seat.suites for name, seat in plan.introductions.items()}),
         seconds=time.monotonic() - begun,
     )

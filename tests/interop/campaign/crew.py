@@ -66,7 +66,11 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for seat in self._seats.values():
+        self.close()
+
+    def close(self) -> None:
+        """End all programs; also from another thread, in the middle of a call, which then fails."""
+        for seat in list(self._seats.values()):
             seat.close()
 
     def seat(self, name: str) -> Seat:

@@ -42,6 +42,9 @@ class Campaign:
     absent: Mapping[str, str]
     """Peers that did not, with the reason."""
     judgements: Sequence[Judgement]
+    planned: int
+    """How many scenarios there are: more than `judgements`, if somebody has set a time, or interrupted it."""
+    interrupted: bool
     stale: Sequence[tuple[Entry, str]]
     missing_suites: Mapping[str, Sequence[int]]
     """Suites that a peer has offered before, and does not offer now."""
@@ -64,6 +67,8 @@ def document(campaign: Campaign) -> dict[str, Json]:
         "seed": campaign.seed,
         "quick": campaign.quick,
         "seconds": round(campaign.seconds, 1),
+        "planned": campaign.planned,
+        "played": len(judgements),
         "python": platform.python_version(),
         "cryptography": cryptography.__version__,
         "platform": f"{platform.system()} {platform.machine()}",

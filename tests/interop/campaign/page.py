@@ -81,6 +81,11 @@ def _versions(document: Mapping[str, Any]) -> str:
         f"{', the short version' if document['quick'] else ''}; Python {document['python']}, "
         f"cryptography {document['cryptography']}, {document['platform']}."
     )
+    if document["played"] < document["planned"]:
+        ran += (
+            f" In that time, {document['played']:,} of {document['planned']:,} scenarios were played: "
+            "the longest first, which are the walks, and the others in random order."
+        )
     return f"## Who took part\n\n{lines}\n\n{ran}\n"
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,9 @@ WALK = "walk"
 
 WALK_SECONDS = 600
 
+PATIENCE_SECONDS = 1
+"""For tasks that nobody waits for any more. After that, their programs are ended."""
+
 CLOSING_SECONDS = 60
 
 Avoided = Callable[[str, int], frozenset[Feature]]
@@ -37,12 +41,20 @@ Avoided = Callable[[str, int], frozenset[Feature]]
 
 
 def run(
-    tasks: Sequence[Task], programs: Mapping[str, Program], avoided: Avoided, *, jobs: int, seconds: float | None = None
-) -> Iterator[Record]:
+    tasks: Sequence[Task],
+    programs: Mapping[str, Program],
+    avoided: Avoided,
+    *,
+    jobs: int,
+    seconds: float | None = None,
+    in_all: float = math.inf,
+) -> Generator[Record, None, None]:
     """Run the tasks, and yield what has come of each one as soon as it is there.
 
-    `seconds` is the limit for a task, instead of the usual ones. Whatever a seat does, all tasks are run.
+    `seconds` is the limit for a task, instead of the usual ones. Whatever a seat does, all tasks are run, unless the
+    generator is closed, or all together have taken `in_all` seconds: what is at work then is not waited for.
     """
+    deadline = time.monotonic() + in_all
     waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
     for task in tasks:
         waiting.put(task)
@@ -53,20 +65,29 @@ def run(
         worker.start()
     try:
         for _ in tasks:
-            yield _next(done, workers)
+            record = _next(done, workers, deadline)
+            if record is None:
+                return
+            yield record
     finally:
         stop.set()
         for worker in workers:
-            worker.join(CLOSING_SECONDS)
+            worker.join(PATIENCE_SECONDS)
+        for worker in workers:
+            if worker.is_alive():
+                worker.abandon()
+                worker.join(CLOSING_SECONDS)
 
 
-def _next(done: queue.SimpleQueue[Record], workers: Sequence[threading.Thread]) -> Record:
-    while True:
+def _next(done: queue.SimpleQueue[Record], workers: Sequence[threading.Thread], deadline: float) -> Record | None:
+    """Return the next record, `None` if there is none before the deadline."""
+    while (left := deadline - time.monotonic()) > 0:
         try:
-            return done.get(timeout=1)
+            return done.get(timeout=min(1, left))
         except queue.Empty:
             if not any(worker.is_alive() for worker in workers) and done.empty():
                 raise RuntimeError("all workers have ended before their work") from None
+    return None
 
 
 class _Worker(threading.Thread):
@@ -80,16 +101,20 @@ class _Worker(threading.Thread):
         seconds: float | None,
     ) -> None:
         super().__init__(name="campaign", daemon=True)
-        self._programs = programs
         self._avoided = avoided
         self._waiting = waiting
         self._done = done
         self._stop_event = stop
         self._seconds = seconds
         self._offers: dict[tuple[str, int], Offer] = {}
+        self._crew = Crew(programs)
+
+    def abandon(self) -> None:
+        """End the programs of the task at hand, whose outcome nobody wants any more: then it ends, too."""
+        self._crew.close()
 
     def run(self) -> None:
-        with Crew(self._programs) as crew:
+        with self._crew as crew:
             while not self._stop_event.is_set():
                 try:
                     task = self._waiting.get_nowait()
