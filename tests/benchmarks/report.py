@@ -29,9 +29,9 @@ Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | Non
 NOTES = """\
 Times are medians; ratio: the median of all rounds' ratios to the floor, with the quartiles. The floor is the bare
 cryptography that RFC 9420 asks for (tests/benchmarks/floors.py), on one thread. The engine verifies many signatures
-and encrypts to many on several cores, so those ratios can be below 1: "one thread" is without. Cold: nobody but the creator
-has committed. Warm: everybody has. Who receives a Commit is in the other half of the tree. First: in the epoch. On the
-wire: the message; for add the Commit, then the Welcome with the tree."""
+and encrypts to many on several cores, so those ratios can be below 1: "one thread" is without. Cold: nobody but the
+creator has committed. Warm: everybody has. Who receives a Commit is in the other half of the tree. First: in the epoch.
+On the wire: the message; for add the Commit, then the Welcome with the tree."""
 
 
 @dataclass(frozen=True)
