@@ -281,9 +281,12 @@ def test_a_campaign_can_be_given_a_time(tmp_path: Path) -> None:
 
 def test_an_interrupted_campaign_tells_what_it_has(tmp_path: Path) -> None:
     results = tmp_path / "results.json"
-    command = [sys.executable, "-m", "tests.interop", "--no-peers", "--script", "commit/*", "--json", str(results)]
+    # A program that is started in the background of a shell script ignores Ctrl-C, and so do all that it starts.
+    heeding = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program_of_it = f"{heeding}; from tests.interop.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program_of_it, "--no-peers", "--script", "commit/*", "--json", str(results)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
-        time.sleep(6)
+        time.sleep(10)  # it is at work then, and not nearly done
         program.send_signal(signal.SIGINT)
         program.communicate(timeout=60)
     assert program.returncode == 130
