@@ -1,7 +1,7 @@
 """The Diffie-Hellman KEMs of RFC 9180, section 4.1, with what `cryptography`'s HPKE does not offer.
 
-`cryptography` seals and opens for most suites; it cannot derive a key pair from a seed, take a given ephemeral
-key, export a secret, or do any of it for X448. Those four are here and in `mls.crypto.hpke`.
+`cryptography` seals and opens with the NIST curves; it cannot derive a key pair from a seed, take a given ephemeral
+key, export a secret, or do any of it for X448. Those are here and in `mls.crypto.hpke`, and so is all of X25519.
 """
 
 from __future__ import annotations

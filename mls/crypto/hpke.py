@@ -1,7 +1,8 @@
 """HPKE in base mode (RFC 9180): `SealBase`, `OpenBase`, and the export that external Commits need.
 
-Sealing and opening go to `cryptography` where it has the suite and where the ephemeral key may be any. Our own
-code does the rest: X448, X-Wing, an ephemeral drawn from the caller's randomness (repeatable runs), and export.
+With the NIST curves, sealing and opening go to `cryptography` where the ephemeral key may be any. Our own code does the
+rest: X25519 (by libsodium, which lets several threads seal), X448, X-Wing, an ephemeral drawn from the caller's
+randomness (repeatable runs), and export.
 """
 
 from __future__ import annotations
