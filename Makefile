@@ -55,7 +55,10 @@ lock: check-python ## renew requirements.lock from pyproject.toml (newer version
 	"$$tools/bin/python" -m pip --disable-pip-version-check --quiet install uv==$(UV_VERSION) && \
 	"$$tools/bin/uv" pip compile --quiet --universal --python-version 3.11 --python "$$tools/bin/python" \
 		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
-		--group dev --all-extras $(LOCK_ARGS) --output-file requirements.lock pyproject.toml
+		--group dev --all-extras $(LOCK_ARGS) --output-file requirements.lock pyproject.toml && \
+	"$$tools/bin/uv" pip compile --quiet --universal --python-version 3.11 --python "$$tools/bin/python" \
+		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
+		$(LOCK_ARGS) --output-file bridge/servers/synapse.lock bridge/servers/synapse.in
 
 .PHONY: proto
 proto: setup ## rewrite the code of the gRPC interfaces from their .proto files
@@ -64,7 +67,7 @@ proto: setup ## rewrite the code of the gRPC interfaces from their .proto files
 # --- Checks -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: lint peers ## run every check: lint, then the tests
+test: lint peers servers ## run every check: lint, then the tests
 	$(PYTEST) $(PYTEST_ARGS)
 
 # Kept in the user's cache: a fresh checkout does not build them again. Whatever needs one that cannot be built here is
@@ -72,6 +75,11 @@ test: lint peers ## run every check: lint, then the tests
 .PHONY: peers
 peers: setup ## build OpenMLS, mls-rs and ts-mls for the tests (needs cargo, a C compiler, perl, and Node.js)
 	$(PY) -m tests.interop.building
+
+# Kept in the user's cache too ($MLS_BRIDGE_SERVERS names another place), without root.
+.PHONY: servers
+servers: setup ## install Synapse, Prosody and ejabberd for the tests and the demo, without root
+	$(PY) -m bridge.servers prepare
 
 .PHONY: lint
 lint: setup ## check format, style, types and layers
@@ -109,8 +117,8 @@ fuzz: setup ## feed the engine with hostile bytes
 	$(PY) -m tests.fuzz $(FUZZ_ARGS)
 
 .PHONY: demo
-demo: setup ## watch three friends talk
-	$(PY) docs/examples/three_friends.py
+demo: setup ## watch three people on Matrix and XMPP talk through a bridge that cannot read them (ONCE=1: then end)
+	$(VENV)/bin/mls-bridge demo
 
 .PHONY: clean
 clean: ## remove all that these commands have made, .venv with it
