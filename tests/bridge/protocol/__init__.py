@@ -1,0 +1,1 @@
+"""The room protocol's bytes."""
