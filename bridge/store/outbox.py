@@ -1,0 +1,142 @@
+"""What is to be sent, until the own room has shown it. Both client libraries lose sends when a connection drops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bridge.store.database import Row
+from bridge.store.errors import CorruptStoreError, StoreUsageError
+from bridge.store.event_encoding import BadEventError, decode_note, encode_note
+from bridge.store.statements import Statements
+from transports.room import Account, RelayNote, RoomAddress
+
+__all__ = ["Outbox", "OutboxEntry", "StoredOutboxEntry"]
+
+_COLUMNS = (
+    'id, account, room, envelope, "transaction", note, fallback, purpose, created_at,'
+    " published_at, reflected_at, attempts, attempted_at, error"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """An envelope for a room, with all that `Transport.publish` takes."""
+
+    account: Account
+    room: RoomAddress
+    envelope: bytes
+    transaction: str
+    """Unique for the account, and the same at each attempt: so that the network can drop what it has already."""
+    note: RelayNote | None
+    fallback: str | None
+    purpose: str
+    """What it is for, in the sender's own words."""
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOutboxEntry:
+    """An entry, and how it fared."""
+
+    id: int
+    entry: OutboxEntry
+    published_at: int | None
+    """When the server answered. Only the entry's own return through the room says that others have it."""
+    reflected_at: int | None
+    attempts: int
+    """How often publishing failed."""
+    attempted_at: int | None
+    error: str | None
+    """What went wrong at the last failed attempt."""
+
+
+class Outbox:
+    """The entries of each account, in the order in which they were added."""
+
+    def __init__(self, statements: Statements) -> None:
+        self._statements = statements
+
+    async def add(self, entry: OutboxEntry) -> int:
+        """Store an entry, and return its id. Raises `StoreUsageError` where the transaction was used before."""
+        row = await self._statements.row(
+            'INSERT INTO outbox (account, room, envelope, "transaction", note, fallback, purpose, created_at)'
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
+            entry.account,
+            entry.room,
+            entry.envelope,
+            entry.transaction,
+            None if entry.note is None else encode_note(entry.note),
+            entry.fallback,
+            entry.purpose,
+            entry.created_at,
+        )
+        if row is None:
+            what = f"the outbox holds the transaction {entry.transaction} already"
+            raise StoreUsageError(what, where=self._statements.where)
+        return int(row[0])
+
+    async def get(self, account: str, transaction: str) -> StoredOutboxEntry | None:
+        """Return the entry of a transaction, reflected or not."""
+        row = await self._statements.row(
+            f'SELECT {_COLUMNS} FROM outbox WHERE account = ? AND "transaction" = ?',  # noqa: S608 - no input
+            account,
+            transaction,
+        )
+        return None if row is None else self._stored(row)
+
+    async def waiting(self, account: str, limit: int) -> list[StoredOutboxEntry]:
+        """Return up to `limit` entries that the room has not shown yet, published or not, oldest first."""
+        rows = await self._statements.rows(
+            f"SELECT {_COLUMNS} FROM outbox"  # noqa: S608 - no input
+            " WHERE account = ? AND reflected_at IS NULL ORDER BY id LIMIT ?",
+            account,
+            limit,
+        )
+        return [self._stored(row) for row in rows]
+
+    async def count(self, account: str) -> int:
+        """Return how many entries the room has not shown yet."""
+        ((count,),) = await self._statements.rows(
+            "SELECT count(*) FROM outbox WHERE account = ? AND reflected_at IS NULL", account
+        )
+        return int(count)
+
+    async def mark_published(self, entry_id: int, at: int) -> None:
+        """Say that the server took the entry."""
+        await self._statements.rows("UPDATE outbox SET published_at = ? WHERE id = ?", at, entry_id)
+
+    async def mark_attempt(self, entry_id: int, at: int, error: str) -> None:
+        """Say that publishing failed."""
+        await self._statements.rows(
+            "UPDATE outbox SET attempts = attempts + 1, attempted_at = ?, error = ? WHERE id = ?", at, error, entry_id
+        )
+
+    async def mark_reflected(self, account: str, transaction: str, at: int) -> bool:
+        """Say that the room has shown the entry. `True` if it was waiting for that."""
+        row = await self._statements.row(
+            'UPDATE outbox SET reflected_at = ? WHERE account = ? AND "transaction" = ? AND reflected_at IS NULL'
+            " RETURNING 1",
+            at,
+            account,
+            transaction,
+        )
+        return row is not None
+
+    async def drop(self, entry_id: int) -> None:
+        """Forget an entry, reflected or not."""
+        await self._statements.rows("DELETE FROM outbox WHERE id = ?", entry_id)
+
+    async def prune(self, before_ms: int) -> None:
+        """Forget the entries that the room has shown before. What still waits stays, however old."""
+        await self._statements.rows("DELETE FROM outbox WHERE reflected_at < ?", before_ms)
+
+    def _stored(self, row: Row) -> StoredOutboxEntry:
+        entry_id, account, room, envelope, transaction, note, fallback, purpose, created_at, *state = row
+        entry = OutboxEntry(account, room, envelope, transaction, self._note(note), fallback, purpose, created_at)
+        return StoredOutboxEntry(entry_id, entry, *state)
+
+    def _note(self, data: bytes | None) -> RelayNote | None:
+        try:
+            return None if data is None else decode_note(data)
+        except BadEventError:
+            raise CorruptStoreError("a note in the outbox is damaged", where=self._statements.where) from None

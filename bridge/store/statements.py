@@ -1,0 +1,130 @@
+"""What repositories read and write with: the statements of one open transaction, and its encrypted values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from bridge.store.database import Database, Parameter, Row
+from bridge.store.encryption import KEY_SIZE, BadCiphertextError, Place, WrappingKey, decrypt, encrypt
+from bridge.store.errors import CorruptStoreError, StoreError, StoreUsageError
+
+__all__ = ["Sealed", "Statements"]
+
+Sealed = tuple[int, bytes]
+"""An encrypted value: the row of `value_keys` with its key, and the ciphertext."""
+
+
+_FREE_KEYS_AHEAD: Final = 256
+"""How many more rows are looked up than are asked for: each look is a round to the database's thread."""
+
+
+class Statements:
+    """One transaction's statements.
+
+    After one of them failed, the transaction can only be rolled back: SQLite may have done so already, and what
+    comes after would be committed by itself.
+    """
+
+    def __init__(
+        self, database: Database, data_key: WrappingKey, free_keys: list[int], random: Callable[[int], bytes]
+    ) -> None:
+        """`free_keys` is the store's list of rows of `value_keys` to use next; after a rollback it is to be emptied."""
+        self._database = database
+        self._data_key = data_key
+        self._free_keys = free_keys
+        self._random = random
+        self._is_over = False
+        self._failure: StoreError | None = None
+
+    @property
+    def where(self) -> str:
+        """The database, for errors."""
+        return str(self._database.path)
+
+    def end(self) -> None:
+        """Refuse every further statement."""
+        self._is_over = True
+
+    def require_success(self) -> None:
+        """Raise the first failure, if there was one: there is nothing left to commit."""
+        if self._failure is not None:
+            raise self._failure
+
+    async def rows(self, sql: str, *parameters: Parameter) -> list[Row]:
+        """Run one statement, and return all its rows."""
+        self._require_open()
+        try:
+            return await self._database.execute(sql, parameters)
+        except StoreError as error:
+            raise self._failed(error) from error.__cause__
+
+    async def row(self, sql: str, *parameters: Parameter) -> Row | None:
+        """Run one statement, and return its first row."""
+        found = await self.rows(sql, *parameters)
+        return found[0] if found else None
+
+    async def many(self, sql: str, parameters: Iterable[Sequence[Parameter]]) -> int:
+        """Run one statement for each set of parameters, and return how many rows changed in all."""
+        self._require_open()
+        try:
+            return await self._database.execute_many(sql, parameters)
+        except StoreError as error:
+            raise self._failed(error) from error.__cause__
+
+    async def seal(self, *values: tuple[Place, bytes]) -> list[Sealed]:
+        """Encrypt values, each for its place, under new keys. The caller stores what is returned."""
+        if not values:
+            return []
+        ids = await self._key_rows(len(values))
+        sealed, keys = [], []
+        for key_id, (place, value) in zip(ids, values, strict=True):
+            key = self._random(KEY_SIZE)
+            keys.append((key_id, self._data_key.wrap(key, _key_place(key_id), self._random)))
+            sealed.append((key_id, encrypt(key, value, place)))
+        await self.many(
+            "INSERT INTO value_keys (id, wrapped, is_free) VALUES (?, ?, 0)"
+            " ON CONFLICT (id) DO UPDATE SET wrapped = excluded.wrapped, is_free = 0",
+            keys,
+        )
+        return sealed
+
+    def unseal(self, place: Place, key_id: int, wrapped: bytes, ciphertext: bytes) -> bytes:
+        """Return the value that was encrypted for this place. Raises `CorruptStoreError`."""
+        try:
+            return decrypt(self._data_key.unwrap(wrapped, _key_place(key_id)), ciphertext, place)
+        except BadCiphertextError:
+            what = f"a value in the table {place[0]!r} is damaged, or belongs elsewhere"
+            raise CorruptStoreError(what, where=self.where) from None
+
+    def uint64(self, number: int) -> bytes:
+        """Return an unsigned 64-bit integer of the network as it is stored. Raises `StoreUsageError`."""
+        if not 0 <= number < 1 << 64:
+            raise StoreUsageError(f"{number} is not an unsigned 64-bit integer", where=self.where)
+        return number.to_bytes(8, "big")
+
+    async def _key_rows(self, count: int) -> list[int]:
+        """Return as many rows of `value_keys` that are free, or to be made."""
+        free = self._free_keys
+        if len(free) < count:
+            found = await self.rows("SELECT id FROM value_keys WHERE is_free = 1 LIMIT ?", count + _FREE_KEYS_AHEAD)
+            free[:] = [key_id for (key_id,) in found]
+        if len(free) < count:
+            ((last,),) = await self.rows("SELECT coalesce(max(id), 0) FROM value_keys")
+            free += range(last + 1, last + 1 + count + _FREE_KEYS_AHEAD - len(free))
+        taken = free[:count]
+        del free[:count]
+        return taken
+
+    def _require_open(self) -> None:
+        self.require_success()
+        if self._is_over:
+            raise StoreUsageError("the transaction is over", where=self.where)
+
+    def _failed(self, error: StoreError) -> StoreError:
+        self._failure = self._failure or error
+        return error
+
+
+def _key_place(key_id: int) -> Place:
+    return ("value_keys", "wrapped", key_id)
