@@ -1,0 +1,1 @@
+"""Tests of the configuration: files as people write them, and what they are told about them."""
