@@ -1,0 +1,201 @@
+"""What a member wants of the group, and the Commits that bring it about.
+
+A wish is an intent, and outlives lost races: after each epoch it is looked at again, dropped when its effect is in the
+group, and else committed anew on what the group is now. An old Commit is never sent again. One Commit at a time is in
+flight, and carries everything that is due.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import mls
+from bridge.member.state import InFlight, Intent, IntentKind
+from bridge.protocol.bodies import Handshake
+from bridge.protocol.code_points import EnvelopeKind
+from bridge.protocol.envelope import envelope
+from bridge.protocol.identity import Identity
+from bridge.terminal.conversation import Alarm, Notice
+from mls.wire.framing import Member
+from mls.wire.key_package import KeyPackage
+from mls.wire.message import MLSMessage
+from mls.wire.proposals import Add, Remove
+
+if TYPE_CHECKING:
+    from bridge.member.state import Session
+    from bridge.member.step import Step
+
+__all__ = ["commit_what_is_due", "next_due", "prune", "want", "watch_in_flight"]
+
+_DAY = 24 * 3600 * 1000
+_MAX_CHANGES = 64
+"""How many wishes go into one Commit: its Welcome shall stay within a few events."""
+
+
+def want(
+    step: Step,
+    kind: IntentKind,
+    subject: Identity | None = None,
+    *,
+    key_package: bytes = b"",
+    at_once: bool = False,
+) -> None:
+    """Keep in mind what is to be committed. The same wish twice is one; of two KeyPackages the newer one counts."""
+    name = b"" if subject is None else subject.encode()
+    others = tuple(item for item in step.session.memory.intents if (item.kind, item.subject) != (kind, name))
+    known = next((item for item in step.session.memory.intents if (item.kind, item.subject) == (kind, name)), None)
+    due = step.now if at_once else step.now + _stagger(step.session, name)
+    if known is not None:
+        due = min(due, known.due)
+    step.remember(intents=(*others, Intent(kind, name, key_package, due)))
+
+
+def commit_what_is_due(step: Step) -> None:
+    """Commit what is due, if this member can commit now."""
+    session = step.session
+    if not session.is_active or session.memory.in_flight is not None or _is_behind(session):
+        return
+    due = [intent for intent in session.memory.intents if intent.due <= step.now]
+    if any(intent.kind is IntentKind.LEAVE for intent in due):
+        _propose_to_leave(step)
+        return
+    if due:
+        _commit(step, due)
+
+
+def prune(step: Step) -> None:
+    """Drop the intents whose effect is in the group."""
+    kept = tuple(intent for intent in step.session.memory.intents if not _is_fulfilled(step.session, intent))
+    if kept != step.session.memory.intents:
+        step.remember(intents=kept)
+
+
+def next_due(session: Session) -> int | None:
+    """Return when there is something to do, `None` for never."""
+    if not session.is_active:
+        return None
+    flight = session.memory.in_flight
+    if flight is not None:
+        return None if flight.alarmed else flight.since + session.settings.unsealed_alarm
+    times = [intent.due for intent in session.memory.intents]
+    times.append(_update_due(session))
+    return min(times)
+
+
+def watch_in_flight(step: Step) -> None:
+    """Say so when a Commit of one's own has no place in the order for too long; refresh one's keys when it is time."""
+    session = step.session
+    flight = session.memory.in_flight
+    if flight is not None and not flight.alarmed and step.now >= flight.since + session.settings.unsealed_alarm:
+        step.remember(in_flight=flight.replace(alarmed=1))
+        seconds = (step.now - flight.since) // 1000
+        step.tell(
+            Alarm(
+                f"A change to the group waits for its place in the order for {seconds} seconds: nobody seals it.",
+                "Is the bridge running? Messages still go out, to the members as they are now.",
+            )
+        )
+    if session.is_active and step.now >= _update_due(session):
+        want(step, IntentKind.UPDATE, at_once=True)
+
+
+def _commit(step: Step, due: list[Intent]) -> None:
+    """Make one Commit of everything that is due, and post it. One wish that cannot be must not hold up the others."""
+    try:
+        _try_to_commit(step, due)
+    except mls.MlsError as error:
+        if len(due) == 1:
+            _give_up(step, due[0], error)
+            return
+        for intent in due:
+            if step.session.memory.in_flight is None:
+                _commit(step, [intent])
+
+
+def _try_to_commit(step: Step, due: list[Intent]) -> None:
+    proposals = [proposal for intent in due[:_MAX_CHANGES] if (proposal := _proposal(step, intent)) is not None]
+    options = mls.CommitOptions(authenticated_data=step.authenticated_data)
+    made = mls.commit(step.group, step.environment, now=step.seconds, proposals=proposals, options=options)
+    output = step.take(made)
+    leads_to = hashlib.sha256(output.pending.next_epoch.public.context.encode()).digest()
+    _post_handshake(step, Handshake(output.message.encode(), leads_to))
+
+
+def _propose_to_leave(step: Step) -> None:
+    """Ask the others to be removed: nobody can commit that for itself (RFC 9420, section 12.1.3)."""
+    if any(item.sender == Member(step.group.own_leaf) for item in step.group.proposals):
+        return
+    message = step.take(mls.leave(step.group, step.environment, authenticated_data=step.authenticated_data))
+    _post_handshake(step, Handshake(message.encode(), b""))
+
+
+def _post_handshake(step: Step, body: Handshake) -> None:
+    sealed = envelope(EnvelopeKind.HANDSHAKE, step.group.group_id, body)
+    step.remember(in_flight=InFlight(sealed.identity, step.now, 0))
+    step.post(sealed, "handshake")
+
+
+def _proposal(step: Step, intent: Intent) -> Add | Remove | None:
+    match intent.kind:
+        case IntentKind.ADD:
+            message = MLSMessage.decode(intent.key_package).message
+            return Add(message) if isinstance(message, KeyPackage) else None
+        case IntentKind.REMOVE:
+            leaf = step.session.leaf_of(Identity.decode(intent.subject))
+            return None if leaf is None else Remove(leaf)
+        case IntentKind.UPDATE | IntentKind.LEAVE | IntentKind.LET_GO:
+            return None
+
+
+def _give_up(step: Step, intent: Intent, error: mls.MlsError) -> None:
+    """Drop a wish that the group's rules do not allow, and say why."""
+    step.remember(intents=tuple(item for item in step.session.memory.intents if item != intent))
+    what = intent.kind.name.lower().replace("_", " ")
+    who = f" {Identity.decode(intent.subject).account}" if intent.subject else ""
+    step.tell(Notice(f"This is not possible: {what}{who}. {error}"))
+
+
+def _is_fulfilled(session: Session, intent: Intent) -> bool:
+    match intent.kind:
+        case IntentKind.ADD:
+            return session.leaf_of(Identity.decode(intent.subject)) is not None
+        case IntentKind.REMOVE:
+            return session.leaf_of(Identity.decode(intent.subject)) is None
+        case IntentKind.UPDATE:
+            return session.memory.flags.updated_at >= intent.due
+        case IntentKind.LEAVE:
+            return session.group is None or session.group.status is not mls.Status.ACTIVE
+        case IntentKind.LET_GO:
+            return session.group is None or not session.group.proposals
+
+
+def _is_behind(session: Session) -> bool:
+    """Whether the order holds something that this member has not taken in: a Commit now would lose its race."""
+    log = session.memory.log
+    return log is not None and (log.has_gap or log.next_entry is not None)
+
+
+def _update_due(session: Session) -> int:
+    """Return when this member's keys are to be refreshed: jittered, so that not all members do it at once."""
+    flags, settings = session.memory.flags, session.settings
+    if flags.sent_since >= settings.update_messages:
+        return 0
+    spread = _fraction(session, b"update") / 5 - 0.1
+    return flags.updated_at + int(settings.update_days * _DAY * (1 + spread))
+
+
+def _stagger(session: Session, subject: bytes) -> int:
+    """Return this member's delay before it does what others could do as well: one of several, spread by a hash."""
+    own = session.identity
+    peers = [who for _, who, _ in session.members() if who.network == own.network]
+    return int(_fraction(session, subject) * session.settings.stagger) if len(peers) > 1 else 0
+
+
+def _fraction(session: Session, subject: bytes) -> float:
+    """Return a number in [0, 1) that depends on leaf, epoch and subject, and is another for each member."""
+    group = session.group
+    if group is None:
+        return 0.0
+    seed = group.own_leaf.to_bytes(4, "big") + group.epoch.to_bytes(8, "big") + subject
+    return int.from_bytes(hashlib.sha256(seed).digest()[:6], "big") / 2**48

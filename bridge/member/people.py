@@ -1,0 +1,195 @@
+"""Who published a KeyPackage in the room, what vouches for them, and the numbers that settle it.
+
+A KeyPackage says who it is for; anybody can post one that says so. What our own server shows an account of our own
+network posting, that network vouches for. What comes by a relay is a relay's word: it lets nobody in, until a person
+has compared numbers (design, section 6).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bridge.member import committing
+from bridge.member.rights import may_commit
+from bridge.member.settings import AddPolicy
+from bridge.member.state import IntentKind, Person
+from bridge.protocol.bodies import KeyPackagePurpose, PublishedKeyPackage, open_body
+from bridge.protocol.code_points import Introductions
+from bridge.protocol.errors import ProtocolError
+from bridge.protocol.identity import Identity, identity_of_credential
+from bridge.protocol.numbers import pair_number
+from bridge.terminal.conversation import Asked, Notice, RequestRefusedError, Verification
+from mls import DecodeError
+from mls.wire.key_package import KeyPackage
+from mls.wire.message import MLSMessage, wrap
+from mls.wire.proposals import Add
+
+if TYPE_CHECKING:
+    from bridge.member.state import Session
+    from bridge.member.step import Step
+    from bridge.protocol.envelope import Envelope
+    from transports.room import Account, Origin
+
+__all__ = [
+    "digits_with",
+    "find",
+    "is_vouched_for",
+    "name_of",
+    "reconsider",
+    "take_key_package",
+    "verification",
+    "vouch",
+]
+
+_MAX_PEOPLE = 2_000
+"""How many who are not in the group are kept; the longest known is forgotten first."""
+
+
+def name_of(account: str) -> str:
+    """Return a short name of an account, for people: `alice` for `matrix:u/alice:example.org`."""
+    rest = account.partition(":")[2].removeprefix("u/")
+    return rest.partition("@")[0].partition(":")[0] or account
+
+
+def take_key_package(step: Step, origin: Origin, sealed: Envelope) -> None:
+    """Take in a published KeyPackage. Raises `ProtocolError` for one that is none."""
+    published = open_body(PublishedKeyPackage, sealed)
+    package = _key_package(published.key_package)
+    identity = identity_of_credential(package.leaf_node.credential)
+    if identity == step.session.identity:
+        return
+    seen_by = _seen_by(step.session, origin, identity)
+    if seen_by is Verification.NETWORK:
+        step.trust(identity.account, package.leaf_node.signature_key, seen_by)
+    asks = published.purpose is KeyPackagePurpose.ASK
+    _make_room(step)
+    step.know(Person(identity, package, seen_by, asks, step.now))
+    if asks and step.session.is_active and _is_of_this_group(step.session, published):
+        _consider(step, identity)
+
+
+def reconsider(step: Step) -> None:
+    """Look again at everybody who asks: the group, one's rights or what vouches for them may have changed."""
+    for identity, person in step.session.people.items():
+        if person.asks:
+            _consider(step, identity, quietly=True)
+
+
+def vouch(step: Step, account: Account, digits: str) -> None:
+    """Record that a person has compared the numbers, and let in whoever waited for that.
+
+    Raises `RequestRefusedError` where the digits are not those of that account's key.
+    """
+    person_key = _key_of(step.session, account)
+    if digits_with(step.session, account) != digits:
+        raise RequestRefusedError(
+            f"these are not the digits of {account}: its key has changed since they were shown.",
+            next_step="Compare again.",
+        )
+    step.trust(account, person_key[1], Verification.COMPARED)
+    for identity, person in step.session.people.items():
+        if identity.account == account and person.asks:
+            _consider(step, identity, at_once=True)
+
+
+def digits_with(session: Session, account: Account) -> str:
+    """Return the 60 digits to compare with somebody. Raises `RequestRefusedError` for who has no key here."""
+    own = (session.identity.encode(), session.client.signature_key.public_key)
+    return pair_number(own, _key_of(session, account))
+
+
+def find(session: Session, who: str) -> Account:
+    """Return the account that a person means: a URI, or a short name that one account alone has."""
+    known = {identity.account for _, identity, _ in session.members()}
+    known |= {identity.account for identity in session.people}
+    if who in known:
+        return next(account for account in known if account == who)
+    meant = {account for account in known if name_of(account) == who}
+    match len(meant):
+        case 1:
+            return meant.pop()
+        case 0:
+            raise RequestRefusedError(f"nobody here is called {who}.", next_step="See /members for who is here.")
+        case _:
+            raise RequestRefusedError(f"{who} could be {' or '.join(sorted(meant))}.", next_step="Name one in full.")
+
+
+def verification(session: Session, account: Account, key: bytes) -> Verification:
+    """Return what vouches for somebody's key, here."""
+    return session.trust.get((account, key), Verification.FIRST_USE)
+
+
+def is_vouched_for(session: Session, person: Person) -> bool:
+    """Return whether a person's key may go into the group: their network or a person vouches for it."""
+    level = session.trust.get((person.identity.account, person.key_package.leaf_node.signature_key))
+    if level is Verification.COMPARED:
+        return True
+    if person.identity.network == session.identity.network:
+        return level is Verification.NETWORK
+    return session.order.introductions is Introductions.BRIDGE
+
+
+def _consider(step: Step, identity: Identity, *, quietly: bool = False, at_once: bool = False) -> None:
+    """Add whoever asks where that is this member's to decide, or put it before the person who has the right."""
+    session = step.session
+    person = session.people[identity]
+    if not session.is_active or session.leaf_of(identity) is not None:
+        return
+    is_sure = is_vouched_for(session, person)
+    may = may_commit(session.order, session.identity, Add(person.key_package), identity) is None
+    if not may or session.settings.add is AddPolicy.NOBODY:
+        return
+    if is_sure and (at_once or session.settings.add is AddPolicy.OWN_NETWORK):
+        package = wrap(person.key_package).encode()
+        committing.want(step, IntentKind.ADD, identity, key_package=package, at_once=at_once)
+    elif not quietly:
+        digits = None if is_sure else digits_with(session, identity.account)
+        by_relay = person.seen_by is Verification.BRIDGE
+        step.tell(Asked(identity.account, name_of(identity.account), identity.network.value, digits, by_relay))
+
+
+def _seen_by(session: Session, origin: Origin, identity: Identity) -> Verification:
+    """Return whose word it is that a KeyPackage is its account's. Raises `ProtocolError` where it is nobody's."""
+    if origin.sender == identity.account:
+        return Verification.NETWORK
+    if identity.network == session.identity.network and origin.room == session.room:
+        known = session.people.get(identity)
+        if known is not None and known.seen_by is Verification.NETWORK:
+            raise ProtocolError("somebody else posted a KeyPackage in the name of a member of this room")
+        # The rooms of one network can be linked too: then it is a relay's word, as between networks.
+    return Verification.BRIDGE
+
+
+def _is_of_this_group(session: Session, published: PublishedKeyPackage) -> bool:
+    return published.room in session.order.rooms
+
+
+def _key_of(session: Session, account: Account) -> tuple[bytes, bytes]:
+    """Return identity and signature key of an account: the member's, else of the KeyPackage seen last."""
+    for _, identity, key in session.members():
+        if identity.account == account and identity != session.identity:
+            return identity.encode(), key
+    people = [person for identity, person in session.people.items() if identity.account == account]
+    if not people:
+        raise RequestRefusedError(f"no key of {account} has been seen here.", next_step="They must ask to be let in.")
+    newest = max(people, key=lambda person: person.at)
+    return newest.identity.encode(), newest.key_package.leaf_node.signature_key
+
+
+def _key_package(data: bytes) -> KeyPackage:
+    try:
+        message = MLSMessage.decode(data).message
+    except DecodeError as error:
+        raise ProtocolError(f"not a KeyPackage: {error}") from error
+    if not isinstance(message, KeyPackage):
+        raise ProtocolError(f"a {type(message).__name__} where a KeyPackage should be")
+    return message
+
+
+def _make_room(step: Step) -> None:
+    people = step.session.people
+    if len(people) >= _MAX_PEOPLE:
+        oldest = min(people, key=lambda identity: people[identity].at)
+        step.session = replace(step.session, people={who: what for who, what in people.items() if who != oldest})
+        step.tell(Notice(f"more than {_MAX_PEOPLE} people published keys here: the oldest are forgotten"))

@@ -1,0 +1,142 @@
+"""What a room's events mean to a member."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+import structlog
+
+from bridge.member import committing, founding, joining, ordering, people, talking
+from bridge.member.state import Held, KnownHello
+from bridge.protocol.bodies import Hello, LogPosition, open_body
+from bridge.protocol.code_points import SEALED_KINDS, EnvelopeKind, Mode
+from bridge.protocol.envelope import envelope, open_envelope
+from bridge.protocol.errors import ProtocolError
+from bridge.protocol.seal import Seal
+from bridge.terminal.conversation import Notice, PlaintextShown
+from transports.room import EnvelopeSeen, HistoryLost, MalformedSeen, Membership, MembershipSeen, PlaintextSeen
+
+if TYPE_CHECKING:
+    from bridge.member.step import Step
+    from bridge.protocol.envelope import Envelope
+    from transports.room import RoomEvent
+
+__all__ = ["do_what_is_due", "take_event"]
+
+log = structlog.get_logger("member.receive")
+
+_MAX_HELD = 4_096
+_MAX_HELLOS = 16
+
+
+def take_event(step: Step, event: RoomEvent) -> None:
+    """Take in one event of the room."""
+    match event:
+        case EnvelopeSeen():
+            _take_envelope(step, event)
+        case PlaintextSeen(origin=origin, body=body):
+            if step.session.group is not None and origin.sender != step.session.account:
+                step.tell(PlaintextShown(origin.sender or "", body, origin.at))
+        case MembershipSeen(account=account, membership=membership):
+            _take_membership(step, account, membership)
+        case MalformedSeen(reason=reason):
+            log.info("malformed envelope", reason=reason)
+        case HistoryLost(reason=reason):
+            step.tell(Notice(f"Something may be missing here: {reason}"))
+        case _:
+            assert_never(event)
+
+
+def do_what_is_due(step: Step) -> None:
+    """Found the group where that is wanted and possible, commit what is due, send what waits."""
+    session = step.session
+    if session.group is None and session.settings.create and not _knows_a_group(step):
+        founding.found(step)
+    committing.watch_in_flight(step)
+    committing.commit_what_is_due(step)
+    talking.flush(step)
+
+
+def _take_envelope(step: Step, seen: EnvelopeSeen) -> None:
+    try:
+        sealed = open_envelope(seen.envelope)
+        if sealed.group_id and not _is_ours(step, sealed):
+            log.info("an envelope of another group", kind=sealed.kind)
+            return
+        _take(step, seen, sealed)
+    except ProtocolError as error:
+        log.info("refused", reason=error.what)
+
+
+def _take(step: Step, seen: EnvelopeSeen, sealed: Envelope) -> None:
+    match sealed.kind:
+        case EnvelopeKind.HELLO:
+            _take_hello(step, seen.origin.sender, open_body(Hello, sealed))
+        case EnvelopeKind.KEY_PACKAGE:
+            people.take_key_package(step, seen.origin, sealed)
+        case EnvelopeKind.HANDSHAKE if _orders_by_room(step):
+            ordering.apply(step, seen.envelope, sealed.identity, LogPosition(0, 0, sealed.identity))
+            talking.open_held(step)
+        case EnvelopeKind.WELCOME:
+            # Its place in the order has to be passed one day; for that it is enough to know that it is here.
+            _await_seal(step, seen, sealed, envelope(EnvelopeKind.WELCOME, sealed.group_id, b""))
+            joining.take_welcome(step, sealed)
+        case kind if kind in SEALED_KINDS:
+            _await_seal(step, seen, sealed, sealed)
+        case EnvelopeKind.SEAL if step.session.group is None:
+            _hold(step, seen, sealed, sealed)
+        case EnvelopeKind.SEAL:
+            ordering.take_seal(step, open_body(Seal, sealed))
+        case EnvelopeKind.APPLICATION:
+            if seen.transaction is not None:
+                talking.reflected(step, sealed.identity)
+            talking.take_application(step, sealed, _held(seen, sealed))
+        case _:
+            pass
+
+
+def _await_seal(step: Step, seen: EnvelopeSeen, sealed: Envelope, kept: Envelope) -> None:
+    if sealed.identity not in step.session.memory.applied:  # else it came inside its seal
+        _hold(step, seen, sealed, kept)
+        ordering.walk(step)
+
+
+def _take_hello(step: Step, sender: str | None, hello: Hello) -> None:
+    by = (sender or "").encode()
+    others = tuple(item for item in step.session.memory.hellos if item.account != by)
+    step.remember(hellos=(*others, KnownHello(by, hello))[-_MAX_HELLOS:])
+
+
+def _take_membership(step: Step, account: str, membership: Membership) -> None:
+    """Say so when somebody who can read along is no longer in the room."""
+    if membership not in {Membership.LEFT, Membership.KICKED, Membership.BANNED}:
+        return
+    if any(who.account == account for _, who, _ in step.session.members()):
+        name = people.name_of(account)
+        step.tell(Notice(f"{account} is no longer in the room, and can still read along. To end that: /remove {name}"))
+
+
+def _hold(step: Step, seen: EnvelopeSeen, sealed: Envelope, kept: Envelope) -> None:
+    if len(step.session.held) >= _MAX_HELD:
+        step.release(next(iter(step.session.held)))
+        log.warning("too many envelopes wait: the oldest is forgotten")
+    step.hold(sealed.identity, _held(seen, kept))
+
+
+def _held(seen: EnvelopeSeen, sealed: Envelope) -> Held:
+    return Held(sealed.kind, sealed.encode(), seen.origin.at, (seen.origin.sender or "").encode())
+
+
+def _orders_by_room(step: Step) -> bool:
+    return step.session.is_active and step.session.order.mode is Mode.ROOM
+
+
+def _is_ours(step: Step, sealed: Envelope) -> bool:
+    """Whether an envelope is of this member's group; without one, everything may be."""
+    group = step.session.group
+    return group is None or group.group_id == sealed.group_id or sealed.kind == EnvelopeKind.WELCOME
+
+
+def _knows_a_group(step: Step) -> bool:
+    """Whether somebody has founded a group in this room already: then one asks to be let in instead."""
+    return any(held.kind in {EnvelopeKind.SEAL, EnvelopeKind.HANDSHAKE} for held in step.session.held.values())

@@ -1,0 +1,125 @@
+"""A step of a member: from one session to the next, with everything that is to be written, posted and told.
+
+Functions of this package take a `Step` and change nothing else. Whoever runs them stores the outcome in one
+transaction (`bridge.member.storing`), and only then takes over the session, wipes what is spent and tells people.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
+
+import mls
+from bridge.member.environment import DEFAULT_RETENTION, environment
+from bridge.protocol.authenticated_data import AuthenticatedData, LastCommit, SealHead
+from bridge.protocol.code_points import Mode
+from bridge.protocol.envelope import Envelope
+from bridge.terminal.conversation import Verification
+
+if TYPE_CHECKING:
+    from bridge.member.state import Held, Person, Session
+    from bridge.terminal.conversation import Happening
+    from mls.crypto.random import Random
+    from transports.room import Account
+
+__all__ = ["Post", "Step"]
+
+Output = TypeVar("Output")
+
+_RANK = {level: rank for rank, level in enumerate(Verification)}
+"""What vouches for a key, weakest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """An envelope for the room."""
+
+    envelope: Envelope
+    purpose: str
+    """For logs and figures: the kind of thing that it is."""
+    fallback: str | None = None
+
+
+@dataclass(slots=True)
+class Step:
+    """One step, while it is made."""
+
+    session: Session
+    now: int
+    """Milliseconds since 1970."""
+    random: Random
+    posts: list[Post] = field(default_factory=list)
+    told: list[Happening] = field(default_factory=list)
+    spent: list[mls.Secret] = field(default_factory=list)
+    recorded: list[tuple[Account, bytes, Verification]] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> int:
+        """The engine's time: seconds since 1970."""
+        return self.now // 1000
+
+    @property
+    def environment(self) -> mls.Environment:
+        """What the engine consults, under the group's own limits."""
+        group = self.session.group
+        return environment(self.random, DEFAULT_RETENTION if group is None else self.session.order.retention)
+
+    @property
+    def group(self) -> mls.GroupState:
+        """The group's state. Only for who is in one."""
+        if self.session.group is None:
+            msg = "this member is in no group"
+            raise mls.InternalError(msg)
+        return self.session.group
+
+    def take(self, transition: mls.Transition[Output]) -> Output:
+        """Go on in the transition's state, and let its output go out with this step."""
+        self.session = replace(self.session, group=transition.state)
+        self.spent.extend(transition.spent)
+        return transition.output
+
+    def remember(self, **changes: object) -> None:
+        """Change what is small."""
+        self.session = replace(self.session, memory=self.session.memory.replace(**changes))
+
+    def flag(self, **changes: object) -> None:
+        """Change small facts."""
+        self.remember(flags=self.session.memory.flags.replace(**changes))
+
+    def hold(self, identity: bytes, held: Held) -> None:
+        """Keep an envelope for later."""
+        self.session = replace(self.session, held={**self.session.held, identity: held})
+
+    def release(self, *identities: bytes) -> None:
+        """Forget kept envelopes."""
+        gone = set(identities)
+        if gone & self.session.held.keys():
+            kept = {identity: held for identity, held in self.session.held.items() if identity not in gone}
+            self.session = replace(self.session, held=kept)
+
+    def know(self, person: Person) -> None:
+        """Put somebody into the directory."""
+        self.session = replace(self.session, people={**self.session.people, person.identity: person})
+
+    def trust(self, account: Account, key: bytes, how: Verification) -> None:
+        """Record what vouches for a key; nothing where something as strong is recorded already."""
+        known = self.session.trust.get((account, key))
+        if known is None or _RANK[how] > _RANK[known]:
+            self.session = replace(self.session, trust={**self.session.trust, (account, key): how})
+            self.recorded.append((account, key, how))
+
+    def post(self, envelope: Envelope, purpose: str, *, fallback: str | None = None) -> None:
+        """Put an envelope into the outbox."""
+        self.posts.append(Post(envelope, purpose, fallback))
+
+    def tell(self, happening: Happening) -> None:
+        """Let people know."""
+        self.told.append(happening)
+
+    @property
+    def authenticated_data(self) -> bytes:
+        """What every message of this member says in the clear: how far it knows the log."""
+        memory = self.session.memory
+        if self.session.order.mode is Mode.ROOM or memory.log is None:
+            return AuthenticatedData(LastCommit(memory.last_commit)).encode()
+        return AuthenticatedData(SealHead(memory.log.position)).encode()

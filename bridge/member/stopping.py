@@ -1,0 +1,19 @@
+"""When a member can no longer tell where its group stands, it stops, and says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bridge.terminal.conversation import Alarm
+
+if TYPE_CHECKING:
+    from bridge.member.step import Step
+
+__all__ = ["stop"]
+
+
+def stop(step: Step, why: str) -> None:
+    """Follow the group no further, and send nothing more. The first reason stays."""
+    if not step.session.memory.flags.stuck:
+        step.flag(stuck=why.encode())
+        step.tell(Alarm(f"Stopped: {why}. Nothing is sent any more.", "Ask a member to remove you, and join again."))

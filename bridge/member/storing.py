@@ -1,0 +1,215 @@
+"""A member's session in the store: what a step changed is written, in the transaction of the step.
+
+============================  ====================================================================================
+where                         what
+============================  ====================================================================================
+`groups`                      the engine's state, in its parts
+record space `member`         `Memory`, one record for each member
+record space `held NAME`      envelopes that wait, by identity
+record space `people NAME`    whoever published a KeyPackage here, by credential identity
+record space `identity`       the client's signature key, by account and device
+`key_packages`                KeyPackages of one's own that are out, with their private keys
+`trust`                       what vouches for whose key, append-only
+`inbox`                       what is to be told and has not been acknowledged
+`outbox`                      envelopes on their way into the room
+============================  ====================================================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import mls
+from bridge.member.environment import capabilities
+from bridge.member.state import Held, Memory, Person, Session, empty_memory
+from bridge.protocol.identity import Identity
+from bridge.store import OutboxEntry
+from bridge.store.key_packages import StoredKeyPackage
+from bridge.terminal.conversation import Verification
+from mls.codec import Opaque, Struct, UInt8, UInt64, struct
+from mls.persistence import changes, decode_key_package_bundle, encode_key_package_bundle
+from mls.wire.key_package import KeyPackage
+from mls.wire.leaf_node import KeyPackageSource
+from transports.room import Account, RoomAddress
+
+if TYPE_CHECKING:
+    from bridge.member.settings import MemberSettings
+    from bridge.member.step import Step
+    from bridge.store.member import MemberTransaction
+    from mls.crypto.random import Random
+
+__all__ = ["Names", "load", "owner_of", "save"]
+
+_MEMBER = "member"
+_IDENTITY = "identity"
+_SUITE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Under which names a member's things are stored."""
+
+    member: str
+
+    @property
+    def key(self) -> bytes:
+        """The key of the member's record."""
+        return self.member.encode()
+
+    @property
+    def held(self) -> str:
+        """The space of the envelopes that wait."""
+        return f"held {self.member}"
+
+    @property
+    def people(self) -> str:
+        """The space of the directory."""
+        return f"people {self.member}"
+
+
+@struct()
+class StoredClient(Struct):
+    """A client's signature key, and the number of its suite."""
+
+    suite: UInt8
+    signature_key: Opaque
+
+
+@struct()
+class StoredPerson(Struct):
+    """A `Person`."""
+
+    key_package: KeyPackage
+    seen_by: Opaque
+    asks: UInt8
+    at: UInt64
+
+
+async def load(
+    tx: MemberTransaction, names: Names, account: Account, room: RoomAddress, settings: MemberSettings, random: Random
+) -> Session:
+    """Read a member's session; at the first time, make its signature key, and store it."""
+    client = await _client(tx, Identity(account, settings.device), random)
+    record = await tx.records.get(_MEMBER, names.key)
+    memory = empty_memory() if record is None else Memory.decode(record)
+    held = {key: Held.decode(value) for key, value in await tx.records.items(names.held)}
+    people = [_person(key, value) for key, value in await tx.records.items(names.people)]
+    packages = await tx.key_packages.list(owner_of(account, room))
+    trust: dict[tuple[Account, bytes], Verification] = {}
+    for entry in await tx.trust.all(str(account)):
+        trust[Account(entry.account), entry.signature_key] = Verification(entry.how)
+    group_ids = await tx.groups.list(owner_of(account, room))
+    group = await tx.groups.load(owner_of(account, room), group_ids[0]) if group_ids else None
+    return Session(
+        account,
+        room,
+        settings,
+        client,
+        group,
+        memory,
+        dict(sorted(held.items(), key=lambda item: item[1].at)),
+        {person.identity: person for person in people},
+        trust,
+        tuple(decode_key_package_bundle(bytes(item.bundle)) for item in packages),
+    )
+
+
+async def save(tx: MemberTransaction, names: Names, before: Session, step: Step) -> None:
+    """Write what a step changed, and put what it posts into the outbox and what it tells into the inbox."""
+    after = step.session
+    await _save_group(tx, before, after)
+    if after.memory != before.memory:
+        await tx.records.put(_MEMBER, names.key, after.memory.encode())
+    for identity in before.held.keys() - after.held.keys():
+        await tx.records.delete(names.held, identity)
+    for identity in after.held.keys() - before.held.keys():
+        await tx.records.put(names.held, identity, after.held[identity].encode())
+    for who in before.people.keys() - after.people.keys():
+        await tx.records.delete(names.people, who.encode())
+    for who, person in after.people.items():
+        if before.people.get(who) is not person:
+            await tx.records.put(names.people, who.encode(), _stored(person))
+    await _save_key_packages(tx, before, after, step.now)
+    for account, key, how in step.recorded:
+        await tx.trust.append(str(after.account), str(account), key, how.value, step.now)
+    for post in step.posts:
+        transaction = post.envelope.identity.hex()[:40]
+        entry = OutboxEntry(
+            account=after.account,
+            room=after.room,
+            envelope=post.envelope.encode(),
+            transaction=transaction,
+            note=None,
+            fallback=post.fallback,
+            purpose=post.purpose,
+            created_at=step.now,
+        )
+        await tx.outbox.add(entry)
+
+
+async def _save_group(tx: MemberTransaction, before: Session, after: Session) -> None:
+    if after.group is before.group or after.group is None:
+        return
+    owner = owner_of(after.account, after.room)
+    previous = before.group
+    if previous is not None and after.group.revision <= previous.revision:  # joined anew: another life of the group
+        await tx.groups.delete(owner, previous.group_id)
+        previous = None
+    await tx.groups.save(owner, after.group.group_id, changes(previous, after.group))
+
+
+async def _save_key_packages(tx: MemberTransaction, before: Session, after: Session, now: int) -> None:
+    owner = owner_of(after.account, after.room)
+    old = {bundle.reference: bundle for bundle in before.bundles}
+    new = {bundle.reference: bundle for bundle in after.bundles}
+    for reference in old.keys() - new.keys():
+        await tx.key_packages.delete(owner, reference)
+    for reference in new.keys() - old.keys():
+        bundle = new[reference]
+        stored = StoredKeyPackage(
+            reference=reference,
+            key_package=bundle.message.encode(),
+            bundle=encode_key_package_bundle(bundle),
+            is_last_resort=bundle.key_package.is_last_resort,
+            created_at=now,
+            expires_at=_expiry(bundle.key_package),
+            spent_at=None,
+        )
+        await tx.key_packages.put(owner, stored)
+
+
+async def _client(tx: MemberTransaction, identity: Identity, random: Random) -> mls.Client:
+    key = identity.encode()
+    record = await tx.records.get(_IDENTITY, key)
+    if record is None:
+        client = mls.Client.basic(key, random, suite=_SUITE)
+        stored = StoredClient(_SUITE, bytes(client.signature_key.secret.value))
+        await tx.records.put(_IDENTITY, key, stored.encode())
+        return capabilities(client)
+    stored = StoredClient.decode(record)
+    suite = mls.cipher_suite(stored.suite)
+    fresh = mls.Client.basic(key, random, suite=stored.suite)
+    signature_key = suite.load_signature_key(stored.signature_key)
+    return capabilities(replace(fresh, signature_key=signature_key))
+
+
+def owner_of(account: Account, room: RoomAddress) -> str:
+    """Return under what a member's groups are stored: one account can be in the groups of several rooms."""
+    return f"{account} {room}"
+
+
+def _person(key: bytes, value: bytes) -> Person:
+    stored = StoredPerson.decode(value)
+    seen_by = Verification(stored.seen_by.decode())
+    return Person(Identity.decode(key), stored.key_package, seen_by, bool(stored.asks), stored.at)
+
+
+def _stored(person: Person) -> bytes:
+    stored = StoredPerson(person.key_package, person.seen_by.value.encode(), int(person.asks), person.at)
+    return stored.encode()
+
+
+def _expiry(key_package: KeyPackage) -> int:
+    source = key_package.leaf_node.leaf_node_source
+    return source.lifetime.not_after * 1000 if isinstance(source, KeyPackageSource) else 0

@@ -1,0 +1,1 @@
+"""The service runtime over a real database and rooms in memory."""

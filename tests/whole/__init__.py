@@ -1,0 +1,1 @@
+"""The whole program: members, relay, sequencer, store and transports together."""
