@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from bridge import __version__
-from bridge.commands import conformance, interop
+from bridge.commands import chat, check, conformance, demo, init, inspect, interop, registration, run, status
 
 __all__ = ["app", "main"]
 
@@ -26,6 +26,14 @@ app = typer.Typer(
 )
 
 # Each command is added here, in the order of the help text.
+app.command("init")(init.run)
+app.command("registration")(registration.run)
+app.command("check")(check.run)
+app.command("run")(run.run)
+app.command("chat")(chat.run)
+app.command("status")(status.run)
+app.command("demo")(demo.run)
+app.command("inspect")(inspect.run)
 app.command("conformance")(conformance.run)
 app.command("interop")(interop.run)
 

@@ -1,0 +1,1 @@
+"""What `mls-bridge inspect` says of real bytes, and that no bytes harm it."""
