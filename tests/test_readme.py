@@ -24,6 +24,7 @@ PYTHON = "\n".join(block for language, block in BLOCKS if language == "python")
 
 def run(command: list[str]) -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
+    environment["ONCE"] = "1"  # the demonstration would stay up
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
