@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import time
@@ -42,7 +43,7 @@ class _NoInputError(Exception):
 
 def run(
     source: Annotated[
-        str, typer.Argument(metavar="[FILE|TEXT|-]", help="A file, or the text itself, or `-` for standard input.")
+        str, typer.Argument(metavar="FILE|TEXT|-", help="A file, or the text itself, or `-` for standard input.")
     ] = "-",
     *,
     kind: Annotated[Kind, typer.Option(help="What to take it for; `auto` finds out.")] = Kind.AUTO,
@@ -119,6 +120,8 @@ def _may_be_a_file(source: str) -> bool:
 
 
 def _print(finding: Finding, *, full: bool) -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names may have letters that this terminal has not
     console = Console(highlight=False, soft_wrap=True)
     for line in finding_as_text(finding, full=full):
         console.print(Text.assemble(*((text, STYLES[style]) for text, style in line)))

@@ -24,7 +24,7 @@ def explain_group_info(info: GroupInfo, look: Look) -> Explanation:
         Field("group_context", _context(info.group_context, look)),
         Field("extensions", look.several(info.extensions, lambda item: explain_extension(item, look))),
         Field("signer_leaf", info.signer),
-        Field("signature", _signature(info, look)),
+        Field("signature_check", _signature(info, look)),
         Field("confirmation_tag", Blob(info.confirmation_tag)),
     )
     return Explanation("group_info", "GroupInfo", "an epoch's public state", fields)

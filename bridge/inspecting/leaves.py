@@ -27,7 +27,7 @@ def explain_key_package(package: KeyPackage, look: Look) -> Explanation:
         Field("leaf_node", explain_leaf(package.leaf_node, look)),
         Field("last_resort", package.is_last_resort),
         Field("extensions", look.several(package.extensions, lambda item: explain_extension(item, look))),
-        Field("signatures", _signatures(package, look)),
+        Field("signature_check", _signatures(package, look)),
     )
     return Explanation("key_package", "KeyPackage", "lets others add its owner to a group, once", fields)
 

@@ -10,20 +10,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from bridge.inspecting.stanza import StanzaError, envelope_text
-from mls.codec import DEFAULT_MAX_SIZE
+from bridge.protocol.code_points import MAX_ENVELOPE
 from transports.carriers import MATRIX_EVENT_TYPE
 
 __all__ = ["MAX_INPUT", "Found", "UnreadableError", "read"]
 
-MAX_INPUT: Final = 2 * DEFAULT_MAX_SIZE + (1 << 16)
-"""In bytes: the largest message in hex, and some blanks."""
+MAX_INPUT: Final = 2 * MAX_ENVELOPE + (1 << 16)
+"""In bytes: the largest envelope in hex, and some blanks. It bounds time and memory: seconds, a few hundred MiB."""
 
 _MAX_MARKUP: Final = 1 << 20
 """Bytes of JSON or XML: no server takes an event or a stanza that is larger."""
 
-_HEX: Final = re.compile(r"(?:0[xX])?((?:[0-9A-Fa-f]{2})+)")
+_HEX: Final = re.compile(r"(?:0[xX])?([0-9A-Fa-f]+)")
 _BASE64: Final = re.compile(r"([A-Za-z0-9+/_-]+)={0,2}")
-_BLANKS: Final = re.compile(r"[\s:]+")
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -55,7 +54,7 @@ def read(given: bytes) -> tuple[Found, ...]:
         raise UnreadableError("nothing is there")
     text = _as_text(given)
     if text is None:
-        return (Found(("raw",), given),)
+        return (_bounded(Found(("raw",), given)),)
     match text[0]:
         case "{":
             return _carried("matrix event", _matrix_data(text))
@@ -81,16 +80,22 @@ def _as_text(given: bytes) -> str | None:
 
 def _carried(carrier: str, text: str) -> tuple[Found, ...]:
     """Return what a carrier's field holds: base64 and nothing else."""
-    data = _from_base64(_BLANKS.sub("", text))
+    data = _from_base64(_packed(text))
     if data is None:
         raise UnreadableError(f"the data of this {carrier} are not base64")
-    return (Found((carrier, "base64"), data),)
+    return (_bounded(Found((carrier, "base64"), data)),)
+
+
+def _bounded(found: Found) -> Found:
+    if len(found.data) > MAX_ENVELOPE:
+        raise UnreadableError(f"{len(found.data)} bytes, where {MAX_ENVELOPE} are allowed")
+    return found
 
 
 def _decoded(text: str) -> tuple[Found, ...]:
-    packed = _BLANKS.sub("", text)
+    packed = _packed(text)
     found: list[Found] = []
-    if digits := _HEX.fullmatch(packed):
+    if (digits := _HEX.fullmatch(packed)) and len(digits[1]) % 2 == 0:
         found.append(Found(("hex",), bytes.fromhex(digits[1])))
     if (data := _from_base64(packed)) is not None:
         found.append(Found(("base64",), data))
@@ -98,7 +103,13 @@ def _decoded(text: str) -> tuple[Found, ...]:
         odd = re.search(r"[^A-Za-z0-9+/_=\s:-]", text)
         offset = None if odd is None else len(text[: odd.start()].encode())
         raise UnreadableError("text that is neither hex nor base64, nor a Matrix event or an XMPP stanza", offset)
-    return tuple(found)
+    fitting = tuple(one for one in found if len(one.data) <= MAX_ENVELOPE)
+    return fitting or (_bounded(found[0]),)
+
+
+def _packed(text: str) -> str:
+    """Return the text without blanks and line ends, and without the colons that some put between hex digits."""
+    return "".join(text.replace(":", " ").split())
 
 
 def _from_base64(text: str) -> bytes | None:

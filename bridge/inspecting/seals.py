@@ -27,7 +27,7 @@ def explain_seal(seal: Seal, look: Look, open_inlined: Callable[[bytes], Explana
         Field("hash", Blob(content.hash)),
         Field("timestamp", Moment(content.timestamp)),
         Field("entries", look.several(content.entries, lambda entry: _entry(entry, look, open_inlined))),
-        Field("signature", _signature(seal, look)),
+        Field("signature_check", _signature(seal, look)),
     )
     checkpoint = "" if content.entries else "; this one is a checkpoint, and names nothing new"
     return Explanation("seal", "Seal", f"the sequencer's word on the order of envelopes{checkpoint}", fields)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import mls
-from bridge.member import committing, joining, ordering
+from bridge.member import committing, joining, ordering, people
 from bridge.member.environment import DEFAULT_RETENTION, required_capabilities
 from bridge.member.state import IntentKind
 from bridge.order.log import begin_log
@@ -61,6 +61,7 @@ def found(step: Step) -> bool:
     ordering.tell_epoch(step)
     joining.publish_key_package(step, KeyPackagePurpose.SUPPLY)
     committing.want(step, IntentKind.UPDATE, at_once=True)
+    people.reconsider(step, quietly=False)  # who asked before there was anybody to ask
     return True
 
 

@@ -171,7 +171,6 @@ def _message_of(body: Handshake) -> MLSMessage:
 def _enter(step: Step, committed: mls.Committed, position: LogPosition) -> None:
     """Do what follows from a new epoch."""
     by = _author(step, committed)
-    leaving = {item.sender for item in committed.proposals if isinstance(item.proposal, SelfRemove)}
     removed = {item.proposal.removed for item in committed.proposals if isinstance(item.proposal, Remove)}
     if committed.is_own:
         step.flag(updated_at=step.now, sent_since=0)
@@ -182,10 +181,13 @@ def _enter(step: Step, committed: mls.Committed, position: LogPosition) -> None:
             case mls.MemberAdded(leaf=leaf):
                 step.trust(identity.account, leaf.signature_key, Verification.FIRST_USE)
                 _compare_with_known(step, identity, leaf.signature_key)
+                people.came_in(step, identity)
                 step.tell(MemberCame(identity.account, name, by, step.now))
-            case mls.MemberRemoved(index=index):
-                why = "left" if index not in removed and leaving else "removed"
-                step.tell(MemberWent(identity.account, name, by, step.now, why))
+            case mls.MemberRemoved(index=index) if index in removed:
+                people.was_removed(step, identity)
+                step.tell(MemberWent(identity.account, name, by, step.now, "removed"))
+            case mls.MemberRemoved():
+                step.tell(MemberWent(identity.account, name, by, step.now, "left"))
             case mls.MemberUpdated():
                 pass
     if committed.removed_us:

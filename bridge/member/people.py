@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from transports.room import Account, Origin
 
 __all__ = [
+    "came_in",
     "digits_with",
     "find",
     "is_vouched_for",
@@ -40,10 +41,14 @@ __all__ = [
     "take_key_package",
     "verification",
     "vouch",
+    "was_removed",
 ]
 
 _MAX_PEOPLE = 2_000
 """How many who are not in the group are kept; the longest known is forgotten first."""
+
+_MAX_REMOVED = 1_000
+"""Of how many removed accounts it is kept that they were."""
 
 
 def name_of(account: str) -> str:
@@ -69,11 +74,14 @@ def take_key_package(step: Step, origin: Origin, sealed: Envelope) -> None:
         _consider(step, identity)
 
 
-def reconsider(step: Step) -> None:
-    """Look again at everybody who asks: the group, one's rights or what vouches for them may have changed."""
+def reconsider(step: Step, *, quietly: bool = True) -> None:
+    """Look again at everybody who asks: the group, one's rights or what vouches for them may have changed.
+
+    `quietly` puts nobody before the person: they were put there when they asked.
+    """
     for identity, person in step.session.people.items():
         if person.asks:
-            _consider(step, identity, quietly=True)
+            _consider(step, identity, quietly=quietly)
 
 
 def vouch(step: Step, account: Account, digits: str) -> None:
@@ -91,6 +99,22 @@ def vouch(step: Step, account: Account, digits: str) -> None:
     for identity, person in step.session.people.items():
         if identity.account == account and person.asks:
             _consider(step, identity, at_once=True)
+
+
+def came_in(step: Step, identity: Identity) -> None:
+    """Take note that somebody is in the group: they no longer ask, and were not removed."""
+    person = step.session.people.get(identity)
+    if person is not None and person.asks:
+        step.know(replace(person, asks=False))
+    name = identity.account.encode()
+    step.remember(removed=tuple(other for other in step.session.memory.removed if other != name))
+
+
+def was_removed(step: Step, identity: Identity) -> None:
+    """Take note that somebody was removed: they come back by a person's decision alone."""
+    name = identity.account.encode()
+    others = tuple(other for other in step.session.memory.removed if other != name)
+    step.remember(removed=(name, *others)[:_MAX_REMOVED])
 
 
 def digits_with(session: Session, account: Account) -> str:
@@ -126,7 +150,7 @@ def is_vouched_for(session: Session, person: Person) -> bool:
     if level is Verification.COMPARED:
         return True
     if person.identity.network == session.identity.network:
-        return level is Verification.NETWORK
+        return person.seen_by is Verification.NETWORK
     return session.order.introductions is Introductions.BRIDGE
 
 
@@ -140,7 +164,8 @@ def _consider(step: Step, identity: Identity, *, quietly: bool = False, at_once:
     may = may_commit(session.order, session.identity, Add(person.key_package), identity) is None
     if not may or session.settings.add is AddPolicy.NOBODY:
         return
-    if is_sure and (at_once or session.settings.add is AddPolicy.OWN_NETWORK):
+    was_removed = identity.account.encode() in session.memory.removed
+    if is_sure and (at_once or (session.settings.add is AddPolicy.OWN_NETWORK and not was_removed)):
         package = wrap(person.key_package).encode()
         committing.want(step, IntentKind.ADD, identity, key_package=package, at_once=at_once)
     elif not quietly:

@@ -128,12 +128,14 @@ class Memory(Struct):
     hellos: tuple[KnownHello, ...]
     applied: tuple[Identifier, ...]
     """Identities of the envelopes that the order named last: a copy that comes later is of no use."""
+    removed: tuple[Opaque, ...]
+    """Accounts that somebody removed: they come back by a person's decision alone."""
     flags: Flags
 
 
 def empty_memory() -> Memory:
     """Return the memory of a member that has seen nothing."""
-    return Memory(1, None, NO_COMMIT, (), None, (), (), (), (), Flags(0, 0, 0, b""))
+    return Memory(1, None, NO_COMMIT, (), None, (), (), (), (), (), Flags(0, 0, 0, b""))
 
 
 @struct()

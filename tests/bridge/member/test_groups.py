@@ -212,3 +212,32 @@ def test_a_leaver_is_told_when_alone() -> None:
     with pytest.raises(RequestRefusedError, match="alone"):
         table.do("alice", Leave())
     assert table.seats["alice"].heard(Notice)
+
+
+def test_who_was_removed_comes_back_by_a_persons_decision_alone() -> None:
+    table = three()
+    table.do("alice", Remove("bob"))
+    table.pass_time(10_000)
+    assert not table.seats["bob"].session.is_active
+    asked_before = len(table.seats["alice"].heard(Asked))
+    table.ask("bob")
+    table.pass_time(10_000)
+    assert not table.seats["bob"].session.is_active
+    (asked,) = table.seats["alice"].heard(Asked)[asked_before:]
+    assert isinstance(asked, Asked)
+    assert not asked.by_relay
+    table.do("alice", Add("bob"))
+    table.do("alice", Say("Welcome back."))
+    assert texts(table, "bob")[-1] == "Welcome back."
+    assert len(table.epochs()) == 1
+
+
+def test_who_left_is_let_in_again_when_they_ask() -> None:
+    table = three()
+    table.do("bob", Leave())
+    table.pass_time(5_000)
+    assert not table.seats["bob"].session.is_active
+    table.ask("bob")
+    table.pass_time(5_000)
+    table.do("alice", Say("You again."))
+    assert texts(table, "bob")[-1] == "You again."
