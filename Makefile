@@ -12,6 +12,7 @@ LOCK_ARGS ?=
 FUZZ_ARGS ?=
 INTEROP_ARGS ?=
 BENCH_ARGS ?=
+KILL_ARGS ?=
 
 PYTEST := $(PY) -m pytest --numprocesses=auto --dist=worksteal
 
@@ -117,8 +118,12 @@ fuzz: setup ## feed the engine with hostile bytes
 	$(PY) -m tests.fuzz $(FUZZ_ARGS)
 
 .PHONY: demo
-demo: setup ## watch three people on Matrix and XMPP talk through a bridge that cannot read them (ONCE=1: then end)
+demo: servers ## watch three people on Matrix and XMPP talk through a bridge that cannot read them (ONCE=1: then end)
 	$(VENV)/bin/mls-bridge demo
+
+.PHONY: kill
+kill: servers ## kill the bridge, then members, 50 times each under traffic: nothing may be lost or doubled (20 minutes)
+	$(PY) -m tests.whole.killing $(KILL_ARGS)
 
 .PHONY: clean
 clean: ## remove all that these commands have made, .venv with it

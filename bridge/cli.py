@@ -1,6 +1,6 @@
 """The command line: what all commands share, and the list of them.
 
-Exit codes: 0 done; 1 failed, or nobody reads the output any more; 2 wrong usage; 130 interrupted.
+Exit codes: 0 done; 1 failed, or nobody reads the output any more; 2 wrong usage or configuration; 130 interrupted.
 """
 
 import os
@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from bridge import __version__
-from bridge.commands import chat, check, conformance, demo, init, inspect, interop, registration, run, status
+from bridge.commands.listing import Commands
 
 __all__ = ["app", "main"]
 
@@ -20,22 +20,11 @@ EXIT_INTERRUPTED = 130
 
 # Tracebacks stay Python's own: typer's decorated ones can show local variables, and those may be secrets.
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-
-# Each command is added here, in the order of the help text.
-app.command("init")(init.run)
-app.command("registration")(registration.run)
-app.command("check")(check.run)
-app.command("run")(run.run)
-app.command("chat")(chat.run)
-app.command("status")(status.run)
-app.command("demo")(demo.run)
-app.command("inspect")(inspect.run)
-app.command("conformance")(conformance.run)
-app.command("interop")(interop.run)
 
 
 def main() -> None:
@@ -60,7 +49,7 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes an optio
         raise typer.Exit
 
 
-@app.callback(epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.")
+@app.callback(epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.")
 def _options(
     *,
     version: Annotated[  # its callback does the work

@@ -16,6 +16,12 @@ The life of a transport, in the caller's hands:
 
 Lost connections are the transport's business: `batches` goes on by itself once the server is back, with nothing
 missing or with a `HistoryLost` in its place. What it cannot mend is raised from `batches` as a `PermanentError`.
+
+A room may end while the account is in it: then `batches` tells a `RoomEnded`, after all that came before. Relay and
+sequencer do nothing more in that room then, and say so; a member tells its person. Of a room that has ended before,
+`join` raises `UnsuitableRoomError` or `RoomNotFoundError`.
+
+All text in events is Unicode that UTF-8 can hold, whatever the server sent.
 """
 
 from __future__ import annotations
@@ -42,6 +48,7 @@ __all__ = [
     "PlaintextSeen",
     "RelayNote",
     "RoomAddress",
+    "RoomEnded",
     "RoomEvent",
     "Transport",
 ]
@@ -148,7 +155,22 @@ class HistoryLost:
     reason: str
 
 
-RoomEvent: TypeAlias = EnvelopeSeen | PlaintextSeen | MembershipSeen | MalformedSeen | HistoryLost
+@dataclass(frozen=True, slots=True)
+class RoomEnded:
+    """The room carries a group no longer, for good, and there is no way back: what may still come is not to be used.
+
+    A MUC was destroyed; a Matrix room was upgraded (a tombstone), or Matrix's own encryption was switched on in it.
+    May be told more than once. Nothing follows from it by itself: whether the group moves is for people to decide.
+    """
+
+    room: RoomAddress
+    reason: str
+    """For people. Holds nothing that the room's people wrote."""
+    successor: RoomAddress | None
+    """Where to go on, by the word of whoever ended the room; `None` where nothing is named."""
+
+
+RoomEvent: TypeAlias = EnvelopeSeen | PlaintextSeen | MembershipSeen | MalformedSeen | HistoryLost | RoomEnded
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bridge.commands.configured import DEFAULT_CONFIG, ConfigOption, load_or_exit
+from bridge.commands.configured import DEFAULT_CONFIG, ConfigOption, load_or_exit, member_room_or_exit
 from bridge.config import Config, SecretError
 from bridge.config.secrets import read_key
 from bridge.service.errors import ServiceError
@@ -45,32 +46,19 @@ def run(
     same network lets you in by itself, and between networks two people compare a number first (`/verify`). In the
     terminal, `/help` lists what you can do; with `--json`, see docs/json-lines.md.
 
-    Exit codes: 0 ended as told, 1 it could not start or go on, 2 wrong usage.
+    Exit codes: 0 ended as told, 1 it could not start or go on, 2 wrong usage or configuration.
     """
     configuration = load_or_exit(config)
-    name = _choose(configuration, room)
+    if not json and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        typer.echo(str(NotATerminalError()), err=True)
+        raise typer.Exit(EXIT_USAGE)
+    name = member_room_or_exit(configuration, room)
     try:
         key = read_key(configuration.store.key)
         asyncio.run(_chat(configuration, name, key, json=json, create=create, log=log))
     except (SecretError, StoreError, ServiceError, TransportError, NotATerminalError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(EXIT_FAILED) from None
-
-
-def _choose(config: Config, room: str) -> str:
-    """Return the name of the room to talk in."""
-    members = [name for name, one in config.rooms.items() if one.member is not None]
-    if room in members or (not room and len(members) == 1):
-        return room or members[0]
-    if room in config.rooms:
-        typer.echo(f"rooms.{room} has no part `member`: this program is no member there.", err=True)
-    elif room:
-        typer.echo(f"There is no room {room} in the configuration: there are {', '.join(config.rooms)}.", err=True)
-    elif members:
-        typer.echo(f"Which room? There are {', '.join(members)}.", err=True)
-    else:
-        typer.echo("No room of the configuration has a part `member`.", err=True)
-    raise typer.Exit(EXIT_USAGE)
 
 
 async def _chat(config: Config, name: str, key: bytes, *, json: bool, create: bool, log: Path | None) -> None:

@@ -23,7 +23,7 @@ from bridge.config.problems import printable
 from bridge.config.secrets import SecretError, read_key
 from bridge.observing.logs import set_up
 from bridge.observing.withholding import Shortener
-from bridge.protocol.code_points import PROTOCOL_VERSION
+from bridge.protocol.code_points import PROBE, PROTOCOL_VERSION
 from bridge.protocol.envelope import Envelope
 from transports.errors import TransportError
 from transports.findings import Finding, Level
@@ -38,9 +38,6 @@ STYLES: Final = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "bol
 LOGIN_SECONDS = 60.0
 
 LOGIN_ADVICE = "see this account in the configuration, and whether the server runs"
-
-PROBE_KIND = 255
-"""An envelope's kind that nobody knows: receivers keep quiet about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,7 @@ def run(
     Are messages archived? Which size passes? Is the order usable? How fast may this account send? To find out, it posts
     some messages that no client shows. A component must not be connected twice: stop `mls-bridge run` first.
 
-    Exit codes: 0 no problem (there may be warnings), 1 a problem, 2 wrong usage.
+    Exit codes: 0 no problem (there may be warnings), 1 a problem, 2 wrong usage or configuration.
     """
     configuration = load_or_exit(config)
     if room is not None and room not in configuration.rooms:
@@ -126,15 +123,16 @@ async def _check_account(name: str, account: Account, sides: list[tuple[str, str
         async with asyncio.timeout(LOGIN_SECONDS):
             await log_in(transport, account)
         found.append(_Found(name, "", Finding(Level.OK, "login", f"by {account.login.tag.replace('_', ' ')}")))
-        if isinstance(account, MatrixAccount):
-            for room, address in sides:
-                found += [_Found(name, room, finding) for finding in await _check_matrix_room(transport, address)]
-            await _log_out(transport, account)
     except TransportError as error:
         return [*found, _Found(name, "", Finding(Level.PROBLEM, "login", str(error), LOGIN_ADVICE))]
     except TimeoutError:
         what = f"the server did not answer in {LOGIN_SECONDS:.0f} s"
         return [*found, _Found(name, "", Finding(Level.PROBLEM, "login", what, LOGIN_ADVICE))]
+    else:
+        if isinstance(account, MatrixAccount):
+            for room, address in sides:
+                found += [_Found(name, room, finding) for finding in await _check_matrix_room(transport, address)]
+            await _log_out(transport, account)
     finally:
         await transport.close()
     if isinstance(account, XmppAccount):  # on a connection of its own, once this one is closed: a component has one
@@ -159,7 +157,7 @@ async def _check_muc(account: XmppAccount, room: str) -> list[Finding]:
     from transports.xmpp.checks import check  # noqa: PLC0415 - see above
 
     try:
-        return await check(xmpp_login(account), room)
+        return await check(xmpp_login(account), room, probe=_probe)
     except (SecretError, TransportError) as error:
         advice = "the account must be a member of the room, and the room members-only and not anonymous"
         return [Finding(Level.PROBLEM, "room", str(error), advice)]
@@ -179,7 +177,7 @@ def _probe(size: int) -> bytes:
     """Return an envelope of at most this size that says nothing. No two are the same, for servers drop repetitions."""
     length_size = 1 if size < 68 else 2 if size < 16_389 else 4
     body = os.urandom(max(size - 3 - length_size, 0))
-    return Envelope(PROTOCOL_VERSION, PROBE_KIND, b"", body).encode()
+    return Envelope(PROTOCOL_VERSION, PROBE, b"", body).encode()
 
 
 # Output

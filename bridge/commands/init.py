@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Iterable, Mapping
@@ -74,6 +75,16 @@ class _GivenXmpp:
     jid: str | None
     login: XmppLoginKind | None
     room: str | None
+    server: tuple[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _GivenRoles:
+    """What options say of the room, and of what this process is in it."""
+
+    name: str | None
+    member: MemberSide | None
+    sequencer: bool | None
 
 
 def run(
@@ -93,8 +104,18 @@ def run(
     ] = None,
     xmpp_login: Annotated[XmppLoginKind | None, typer.Option(help="How it logs in.")] = None,
     xmpp_room: Annotated[str | None, typer.Option(metavar="ROOM@SERVER", help="The room on XMPP.")] = None,
+    xmpp_server: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where the XMPP server listens, if DNS does not say it.")
+    ] = None,
     member: Annotated[
         MemberSide | None, typer.Option(help="Whether this process is a member too, and so can read the room.")
+    ] = None,
+    sequencer: Annotated[
+        bool | None,
+        typer.Option(
+            help="Whether this process signs the order, as one process of each group does.",
+            show_default="yes for a bridge, no for a person",
+        ),
     ] = None,
 ) -> None:
     """Ask what there is to know, and write a commented configuration.
@@ -112,13 +133,14 @@ def run(
         raise typer.BadParameter("its name shall end in .yaml", param_hint="--config")
     questions = Questions(is_asking=not defaults)
     given_matrix = _GivenMatrix(matrix_user, matrix_homeserver, matrix_login, matrix_room)
-    given_xmpp = _GivenXmpp(xmpp_jid, xmpp_login, xmpp_room)
+    given_xmpp = _GivenXmpp(xmpp_jid, xmpp_login, xmpp_room, None if xmpp_server is None else _address(xmpp_server))
+    given_roles = _GivenRoles(name, member, sequencer)
     _require_absent(config, config.with_suffix(".key"), config.with_suffix(".db"))
     try:
         chosen = questions.choice("Which networks is the room on", Networks, networks, Networks.BOTH)
         matrix = None if chosen is Networks.XMPP else _ask_matrix(questions, given_matrix)
         xmpp = None if chosen is Networks.MATRIX else _ask_xmpp(questions, given_xmpp)
-        answers = _ask_roles(questions, config, (matrix, xmpp), name, member)
+        answers = _ask_roles(questions, config, (matrix, xmpp), given_roles)
         wanted = _secret_files(config.parent, answers)
         _require_absent(*wanted)
         entered = {path: questions.secret(question) for path, question in wanted.items()}
@@ -169,15 +191,14 @@ def _ask_xmpp(questions: Questions, given: _GivenXmpp) -> XmppAnswers:
         check=_jid(is_component=is_component),
     )
     room = questions.text("The room on XMPP", given.room, example="tea@muc.example.org", check=_room("xmpp"))
-    return XmppAnswers(jid=jid, login=login.value, room=room)
+    return XmppAnswers(jid=jid, login=login.value, room=room, server=given.server)
 
 
 def _ask_roles(
     questions: Questions,
     config: Path,
     sides: tuple[MatrixAnswers | None, XmppAnswers | None],
-    name: str | None,
-    member: MemberSide | None,
+    given: _GivenRoles,
 ) -> Answers:
     matrix, xmpp = sides
     accounts = {
@@ -188,17 +209,24 @@ def _ask_roles(
     chosen = questions.choice(
         "Is this process a member too, which holds keys and can read the room",
         MemberSide,
-        member,
+        given.member,
         MemberSide.NONE,
     )
     if chosen is not MemberSide.NONE and chosen not in accounts:
         raise typer.BadParameter(f"the room is not on {chosen.value}", param_hint="--member")
+    # Who brings a member alone is a person, and the order of their room is signed by its bridge.
+    is_bridge = len(accounts) > 1 or chosen is MemberSide.NONE
+    sequencer = is_bridge if given.sequencer is None else given.sequencer
+    if not sequencer and len(accounts) == 1 and chosen is MemberSide.NONE:
+        raise typer.BadParameter("there is nothing else that it could do", param_hint="--no-sequencer")
     return Answers(
-        name=questions.text("What to call the room here", name, example="tea", suggestion="tea", check=name_problem),
+        name=questions.text(
+            "What to call the room here", given.name, example="tea", suggestion="tea", check=name_problem
+        ),
         matrix=matrix,
         xmpp=xmpp,
         home=next(iter(accounts.values())),
-        sequencer=True,
+        sequencer=sequencer,
         member=accounts.get(chosen),
         database=config.with_suffix(".db").name,
         key=config.with_suffix(".key").name,
@@ -224,6 +252,13 @@ def _jid(*, is_component: bool) -> Check:
         return field_problem(XmppAccount, "jid", answer)
 
     return check
+
+
+def _address(given: str) -> tuple[str, int]:
+    host, _, port = given.rpartition(":")
+    if not host or not given.isprintable() or any(map(str.isspace, given)) or not re.fullmatch("[0-9]{1,5}", port):
+        raise typer.BadParameter(f"{given!r} is no address; write it like 127.0.0.1:5222", param_hint="--xmpp-server")
+    return host, int(port)
 
 
 # Files
@@ -283,6 +318,9 @@ def _say_what_is_next(config: Path, answers: Answers, written: Iterable[Path], m
     if any(side.login in {"appservice", "component"} for side, _ in _sides(answers)):
         steps.append(f"mls-bridge registration{option}   makes what the servers need, and says where it goes.")
     steps.append(f"mls-bridge check{option}   logs in, joins, and measures.")
-    steps.append(f"mls-bridge run{option}")
+    if answers.member is None or answers.sequencer:
+        steps.append(f"mls-bridge run{option}")
+    else:
+        steps.append(f"mls-bridge chat{option}   talks; with --create, who is the first in the room founds its group.")
     for number, step in enumerate(steps, start=1):
         typer.echo(f"  {number}. {step}")

@@ -79,15 +79,15 @@ def run(
     *,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Write what the servers must be told of an application service or a component, and say where it goes.
+    """Write what servers must be told of an application service or a component.
 
-    Makes the tokens and secrets that are not there yet, in the files that the configuration names. What is there stays
-    as it is, so the command may be run again.
+    Says where it goes. Makes the tokens and secrets that are not there yet, in the files that the configuration names.
+    What is there stays as it is, so the command may be run again.
 
     The settings are written next to the configuration, readable by you alone: they hold the secrets, which are not
     shown here. A file of an earlier run is renewed.
 
-    Exit codes: 0 written, 1 it could not be written, or no account needs it, 2 wrong usage.
+    Exit codes: 0 written, 1 it could not be written, or no account needs it, 2 wrong usage or configuration.
     """
     configuration = load_or_exit(config)
     if account is not None and account not in configuration.accounts:

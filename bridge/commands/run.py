@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from functools import partial
 from typing import Final
 
 import structlog
@@ -16,12 +17,13 @@ from bridge.config.secrets import read_key
 from bridge.observing.health import HealthServer
 from bridge.observing.logs import set_up
 from bridge.observing.metrics import Metrics
-from bridge.observing.withholding import Shortener
+from bridge.observing.withholding import Shortener, Withholder
+from bridge.service.answering import answer
 from bridge.service.clock import SystemClock
 from bridge.service.composing import Composition, open_store
+from bridge.service.control import Control
 from bridge.service.errors import ServiceError
 from bridge.service.process import notify_manager, stopping_on_signals
-from bridge.service.reporting import Reporter
 from bridge.service.service import Service
 from bridge.store import Store, StoreError
 from mls.crypto.random import system_random
@@ -45,7 +47,7 @@ def run(*, config: ConfigOption = DEFAULT_CONFIG) -> None:
     see `health` in the configuration. The first signal stops cleanly: steps end, and what waits is sent for up to
     5 seconds. A second one ends the program at once; nothing is lost by that.
 
-    Exit codes: 0 stopped as told, 1 it could not start or go on, 2 wrong usage.
+    Exit codes: 0 stopped as told, 1 it could not start or go on, 2 wrong usage or configuration.
     """
     configuration = load_or_exit(config)
     if not configuration.rooms:
@@ -66,26 +68,32 @@ async def _run(config: Config, key: bytes) -> None:
     clock, random, metrics = SystemClock(), system_random, Metrics()
     store = await open_store(config, key, clock)
     try:
-        set_up(config.log, Shortener(await _log_key(store)))
+        shortener = Shortener(await _log_key(store))
+        set_up(config.log, shortener)
         log.info("starting", version=__version__, accounts=len(config.accounts), rooms=len(config.rooms))
         service = Service(store, clock=clock, random=random, metrics=metrics)
         composition = Composition(config, service, store, clock=clock, random=random, metrics=metrics)
         await composition.add_accounts()
         health = None
         if config.health.address is not None:
-            health = HealthServer(config.health.address, service.readiness, metrics)
+            health = HealthServer(config.health.address, service.readiness, metrics, Withholder(shortener))
             await health.start()
-        reporter = Reporter(store.path, composition.report)
+        control = Control(store.path, partial(answer, composition))
         try:
-            await reporter.start()
-            with stopping_on_signals(service.stop):
+            await control.start()
+            with stopping_on_signals(lambda: _stop(control, service)):
                 await _serve(service, composition)
         finally:
-            await reporter.stop()
+            await control.stop()
             if health is not None:
                 await health.stop()
     finally:
         await store.close()
+
+
+def _stop(control: Control, service: Service) -> None:
+    control.close()  # first: what is asked of a service that ends is not done any more
+    service.stop()
 
 
 async def _serve(service: Service, composition: Composition) -> None:

@@ -46,6 +46,10 @@ MEMBER = """\
       add: own-network  # whom it adds when they ask: own-network, ask (a person decides each time), nobody
 """
 
+UNSIGNED = """\
+    sequencer: false  # the bridge signs the order of the handshakes; true: this process does. One of a group's does
+"""
+
 FOOTER = """
 health:
   listen: 127.0.0.1:9464  # /live, /ready, /metrics; null: nowhere
@@ -74,6 +78,8 @@ class XmppAnswers:
     jid: str
     login: Literal["password", "component"]
     room: str
+    server: tuple[str, int] | None = None
+    """Host and port; `None`: what DNS says, or for a component its usual port on this machine."""
     account: str = "muc"
 
 
@@ -109,6 +115,8 @@ def render(answers: Answers) -> str:
         parts.append("    relay: true  # copies envelopes between the sides; it can read none of them\n")
     if answers.sequencer:
         parts.append("    sequencer: true  # signs the order of the handshakes; one process for each group does\n")
+    else:
+        parts.append(UNSIGNED)
     if answers.member is not None:
         parts.append(MEMBER.format(account=answers.member))
     parts.append(FOOTER)
@@ -125,7 +133,8 @@ def _matrix(side: MatrixAnswers) -> str:
 
 def _xmpp(side: XmppAnswers) -> str:
     login = COMPONENT if side.login == "component" else PLAIN
-    server = "    server: {host: 127.0.0.1, port: 5347}\n" if side.login == "component" else ""
+    host, port = side.server or (("127.0.0.1", 5347) if side.login == "component" else ("", 0))
+    server = f"    server: {{host: {_quoted(host)}, port: {port}}}\n" if host else ""
     return (
         f"  {side.account}:\n    network: xmpp\n    jid: {_quoted(side.jid)}\n"
         f"{login.format(account=side.account, login=side.login)}{server}"

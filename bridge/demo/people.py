@@ -15,6 +15,7 @@ __all__ = ["Bridge", "DemoError", "Person", "write_config"]
 
 _PATIENCE = 60
 _STOPPING = 15
+_PAUSE = 0.2
 
 
 class DemoError(Exception):
@@ -112,16 +113,29 @@ class Person(_Process):
 
     async def ask(self, kind: str, **fields: object) -> dict[str, Any]:
         """Ask for something; returns the answer. Raises `DemoError` where it is refused."""
+        answer = await self.try_to_ask(kind, **fields)
+        if answer["type"] != "ok":
+            raise self._complaint(f"{kind}: {answer['what']} {answer['next_step']}")
+        return answer
+
+    async def ask_until_granted(self, kind: str, **fields: object) -> dict[str, Any]:
+        """Ask again and again for what can only be had once something has come through the bridge."""
+        deadline = asyncio.get_running_loop().time() + _PATIENCE
+        while (answer := await self.try_to_ask(kind, **fields))["type"] != "ok":
+            if asyncio.get_running_loop().time() > deadline:
+                raise self._complaint(f"{kind}: {answer['what']} {answer['next_step']}")
+            await asyncio.sleep(_PAUSE)
+        return answer
+
+    async def try_to_ask(self, kind: str, **fields: object) -> dict[str, Any]:
+        """Ask for something; returns the answer, granted or refused."""
         self._asked += 1
         request = {"type": kind, "id": self._asked, **fields}
         if self._process.stdin is None:
             raise self._complaint("takes no input")
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
         await self._process.stdin.drain()
-        answer = await self.until(lambda line: line.get("request") == request["id"], f"an answer to {kind}")
-        if answer["type"] != "ok":
-            raise self._complaint(f"{kind}: {answer['what']} {answer['next_step']}")
-        return answer
+        return await self.until(lambda line: line.get("request") == request["id"], f"an answer to {kind}")
 
     async def until_told(self, kind: str, **fields: object) -> dict[str, Any]:
         """Wait until something of a kind has been told."""

@@ -72,7 +72,7 @@ async def _let_in(alice: Person, bob: Person, carol: Person, console: Console, s
     say("Bob asked, and is in: his own homeserver shows that it was he who asked")
     asked = await alice.until_told("asked", account="xmpp:carol@localhost")
     say("Carol asks from XMPP. Only the bridge says that it is she: Alice and Carol compare a number, on the phone")
-    seen_by_carol = await carol.ask("verify", account="matrix:u/alice:localhost")
+    seen_by_carol = await carol.ask_until_granted("verify", account="matrix:u/alice:localhost")
     console.print(_numbers(asked["digits"], seen_by_carol["digits"]))
     if asked["digits"] != seen_by_carol["digits"]:
         raise DemoError("the numbers differ: somebody stands between Alice and Carol")

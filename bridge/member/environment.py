@@ -6,22 +6,21 @@ from typing import TYPE_CHECKING
 
 import mls
 from bridge.member.rights import why_not
+from bridge.member.settings import DEFAULT_PADDING, DEFAULT_RETENTION
 from bridge.protocol.code_points import MAX_ENVELOPE, ORDER_EXTENSION
 from bridge.protocol.errors import ProtocolError
 from bridge.protocol.identity import identity_of_credential
-from bridge.protocol.order import Retention
 from mls.wire.extensions import RequiredCapabilities, pack_extension
 
 if TYPE_CHECKING:
+    from bridge.protocol.order import Retention
     from mls.crypto.random import Random
+    from mls.framing.private import Padding
     from mls.wire.credentials import AnyCredential
     from mls.wire.extensions import Extension
     from mls.wire.leaf_node import LeafNode
 
-__all__ = ["DEFAULT_RETENTION", "RoomAuthentication", "capabilities", "environment", "required_capabilities"]
-
-DEFAULT_RETENTION = Retention(grace=600, epochs=5, seconds=24 * 3600, epochs_max=64)
-"""Keys for late messages: ten minutes whatever the number of epochs; beyond that five epochs and a day."""
+__all__ = ["RoomAuthentication", "capabilities", "environment", "required_capabilities"]
 
 
 class RoomAuthentication:
@@ -48,8 +47,10 @@ class RoomAuthentication:
             return None
 
 
-def environment(random: Random, retention: Retention = DEFAULT_RETENTION) -> mls.Environment:
-    """Return the engine's environment under a group's retention limits."""
+def environment(
+    random: Random, retention: Retention = DEFAULT_RETENTION, padding: int = DEFAULT_PADDING
+) -> mls.Environment:
+    """Return the engine's environment under a group's retention limits, and with one's own padding."""
     limits = mls.Limits(
         past_grace=retention.grace,
         past_epochs=retention.epochs,
@@ -57,7 +58,9 @@ def environment(random: Random, retention: Retention = DEFAULT_RETENTION) -> mls
         past_epochs_max=retention.epochs_max,
         max_message=MAX_ENVELOPE,
     )
-    return mls.Environment(RoomAuthentication(), proposal_rules=why_not, limits=limits, random=random)
+    return mls.Environment(
+        RoomAuthentication(), proposal_rules=why_not, padding=_padding(padding), limits=limits, random=random
+    )
 
 
 def capabilities(client: mls.Client) -> mls.Client:
@@ -70,3 +73,15 @@ def capabilities(client: mls.Client) -> mls.Client:
 def required_capabilities() -> Extension:
     """Return the `required_capabilities` of every group: who does not know the order extension cannot follow it."""
     return pack_extension(RequiredCapabilities((ORDER_EXTENSION,), (), ()))
+
+
+def _padding(unit: int) -> Padding:
+    """Return what fills a message up to the next of `unit`, twice as many, ... bytes; 0: not at all."""
+
+    def pad(size: int) -> int:
+        target = unit or size
+        while target < size:
+            target *= 2
+        return target - size
+
+    return pad

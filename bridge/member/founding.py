@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import mls
 from bridge.member import committing, joining, ordering, people
-from bridge.member.environment import DEFAULT_RETENTION, required_capabilities
+from bridge.member.environment import required_capabilities
 from bridge.member.state import IntentKind
 from bridge.order.log import begin_log
 from bridge.protocol.bodies import KeyPackagePurpose
@@ -52,6 +52,7 @@ def found(step: Step) -> bool:
     extensions = (required_capabilities(), pack_order(order))
     lifetime = mls.lifetime_of_days(_LIFETIME_DAYS, now=step.seconds)
     client, environment = step.session.client, step.environment
+    step.begins_anew = True
     step.take(mls.create(client, environment, group_id=group_id, lifetime=lifetime, extensions=extensions))
     start = start_of_log(group_id, order.sequencer, order.term)
     step.remember(log=begin_log(group_id, order.sequencer, start) if order.mode is Mode.SEALED else None)
@@ -85,5 +86,5 @@ def _order(session: Session) -> Order | None:
         (Admin(session.account.encode(), sum(Right)),),
         DEFAULT_MEMBER_RIGHTS,
         Introductions.MEMBERS,
-        DEFAULT_RETENTION,
+        session.settings.retention,
     )

@@ -77,6 +77,7 @@ def take_welcome(step: Step, sealed: Envelope) -> None:
 
 def _enter(step: Step, made: mls.Transition[mls.Joined], bundle: mls.KeyPackageBundle, stands_at: LogPosition) -> None:
     joined = step.take(made)
+    step.begins_anew = True
     kept = tuple(item for item in step.session.bundles if item is not bundle)
     step.session = replace(step.session, bundles=kept)
     order = step.session.order
@@ -94,6 +95,7 @@ def _enter(step: Step, made: mls.Transition[mls.Joined], bundle: mls.KeyPackageB
 
 def _catch_up(step: Step) -> None:
     """Take in what came for the group before the Welcome did: seals, handshakes, messages."""
+    talking.forget_earlier(step)
     for identity, held in list(step.session.held.items()):
         sealed = open_envelope(held.envelope)
         if sealed.group_id != step.group.group_id:

@@ -6,15 +6,23 @@ from typing import TYPE_CHECKING, assert_never
 
 import structlog
 
-from bridge.member import committing, founding, joining, ordering, people, talking
+from bridge.member import committing, founding, housekeeping, joining, ordering, people, talking
 from bridge.member.state import Held, KnownHello
 from bridge.protocol.bodies import Hello, LogPosition, open_body
 from bridge.protocol.code_points import SEALED_KINDS, EnvelopeKind, Mode
 from bridge.protocol.envelope import envelope, open_envelope
 from bridge.protocol.errors import ProtocolError
 from bridge.protocol.seal import Seal
-from bridge.terminal.conversation import Notice, PlaintextShown
-from transports.room import EnvelopeSeen, HistoryLost, MalformedSeen, Membership, MembershipSeen, PlaintextSeen
+from bridge.terminal.conversation import Alarm, Notice, PlaintextShown
+from transports.room import (
+    EnvelopeSeen,
+    HistoryLost,
+    MalformedSeen,
+    Membership,
+    MembershipSeen,
+    PlaintextSeen,
+    RoomEnded,
+)
 
 if TYPE_CHECKING:
     from bridge.member.step import Step
@@ -43,12 +51,16 @@ def take_event(step: Step, event: RoomEvent) -> None:
             log.info("malformed envelope", reason=reason)
         case HistoryLost(reason=reason):
             step.tell(Notice(f"Something may be missing here: {reason}"))
+        case RoomEnded(reason=reason, successor=successor):
+            where = "another room" if successor is None else f"the room that follows, {successor}"
+            step.tell(Alarm(f"This room is no more: {reason}. Nothing is sent here.", f"Start a new group in {where}."))
         case _:
             assert_never(event)
 
 
 def do_what_is_due(step: Step) -> None:
     """Found the group where that is wanted and possible, commit what is due, send what waits."""
+    housekeeping.keep_house(step)
     session = step.session
     if session.group is None and session.settings.create and not _knows_a_group(step):
         founding.found(step)
@@ -124,7 +136,7 @@ def _hold(step: Step, seen: EnvelopeSeen, sealed: Envelope, kept: Envelope) -> N
 
 
 def _held(seen: EnvelopeSeen, sealed: Envelope) -> Held:
-    return Held(sealed.kind, sealed.encode(), seen.origin.at, (seen.origin.sender or "").encode())
+    return Held(sealed.kind, sealed.encode(), seen.origin.at, 0)
 
 
 def _orders_by_room(step: Step) -> bool:

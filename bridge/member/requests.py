@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from bridge.content import Stamp, encode, message_id, text
-from bridge.member import committing, people, receiving, talking
+from bridge.member import committing, joining, people, receiving, talking
 from bridge.member.rights import may_commit
 from bridge.member.state import IntentKind
 from bridge.protocol.code_points import Right
@@ -16,6 +16,7 @@ from bridge.terminal.conversation import (
     Confirm,
     ConnectionShown,
     Done,
+    Join,
     Leave,
     Members,
     MemberShown,
@@ -69,6 +70,8 @@ def _answer(step: Step, request: Request, connections: tuple[ConnectionShown, ..
             return MembersListed(tuple(_members(step.session)))
         case Status():
             return _status(step.session, connections)
+        case Join():
+            _join(step)
         case Leave():
             _leave(step)
         case _:
@@ -124,6 +127,12 @@ def _leave(step: Step) -> None:
     if len(session.members()) == 1:
         raise RequestRefusedError("You are alone in the group: nobody could take you out of it.")
     committing.want(step, IntentKind.LEAVE, at_once=True)
+
+
+def _join(step: Step) -> None:
+    if step.session.is_active:
+        raise RequestRefusedError("You are in the group already.")
+    joining.ask(step)
 
 
 def _members(session: Session) -> list[MemberShown]:

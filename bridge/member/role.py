@@ -7,23 +7,24 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import mls
-from bridge.member import joining, receiving, requests, storing
-from bridge.member.committing import next_due
+from bridge.member import committing, failing, history, housekeeping, joining, receiving, requests, storing
 from bridge.member.happenings import encode_happening
 from bridge.member.step import Step
 from bridge.member.storing import Names, owner_of
 from bridge.store.member import MemberTransaction
+from bridge.terminal.conversation import MessageArrived, Said, Say, Told
 
 if TYPE_CHECKING:
     from bridge.member.settings import MemberSettings
     from bridge.member.state import Session
     from bridge.service.consumer import AfterCommit
+    from bridge.service.publishing import FailedEntry
     from bridge.store import StoredEvent, Transaction
     from bridge.terminal.conversation import Answer, ConnectionShown, Request
     from mls.crypto.random import Random
     from transports.room import Account, RoomAddress
 
-__all__ = ["MemberRole"]
+__all__ = ["MemberRole", "of_member"]
 
 
 class MemberRole:
@@ -35,13 +36,14 @@ class MemberRole:
         self.name = name
         self.account = account
         self.room = room
-        self.on_told: Callable[[], None] = lambda: None
-        """Called after a step that told something."""
+        self.on_told: Callable[[Sequence[Told]], None] = lambda _: None
+        """Called after a step with what it told."""
         self._settings = settings
         self._random = random
         self._names = Names(name)
         self._session: Session | None = None
-        self._has_started = asyncio.Event()
+        self._failures: list[FailedEntry] = []
+        self._started = asyncio.Event()
 
     @property
     def session(self) -> Session:
@@ -56,12 +58,17 @@ class MemberRole:
         """Under what this member's happenings are stored."""
         return owner_of(self.account, self.room)
 
+    @property
+    def has_started(self) -> bool:
+        """Whether `start` is through."""
+        return self._session is not None
+
     async def started(self) -> None:
         """Wait until `start` is through."""
-        await self._has_started.wait()
+        await self._started.wait()
 
     async def start(self, tx: Transaction, *, now: int) -> AfterCommit:
-        session = await storing.load(_of_member(tx), self._names, self.account, self.room, self._settings, self._random)
+        session = await storing.load(of_member(tx), self._names, self.account, self.room, self._settings, self._random)
         step = Step(session, now, self._random)
         if session.group is None and not self._settings.create and not session.memory.flags.asked_at:
             joining.ask(step)
@@ -75,13 +82,30 @@ class MemberRole:
         receiving.do_what_is_due(step)
         return await self._finish(tx, self.session, step)
 
+    def publishing_failed(self, failed: FailedEntry) -> None:
+        """Take note that something cannot be posted; what is only held back is posted later."""
+        if not failed.is_held:
+            self._failures.append(failed)
+
     def next_wake(self) -> int | None:
-        return next_due(self.session)
+        if self._failures:
+            return 0
+        times = (committing.next_due(self.session), housekeeping.next_due(self.session))
+        return min((time for time in times if time is not None), default=None)
 
     async def wake(self, tx: Transaction, *, now: int) -> AfterCommit:
         step = Step(self.session, now, self._random)
+        failures = tuple(self._failures)
+        for failed in failures:
+            failing.take_failure(step, failed.entry.envelope, failed.reason)
         receiving.do_what_is_due(step)
-        return await self._finish(tx, self.session, step)
+        after = await self._finish(tx, self.session, step)
+
+        def take_over() -> None:
+            after()
+            del self._failures[: len(failures)]
+
+        return take_over
 
     async def request(
         self, tx: Transaction, request: Request, connections: tuple[ConnectionShown, ...], *, now: int
@@ -89,25 +113,31 @@ class MemberRole:
         """Do what a person asks. Raises `RequestRefusedError`, and then nothing has happened."""
         step = Step(self.session, now, self._random)
         given = requests.answer(step, request, connections)
+        if self._settings.history and isinstance(request, Say) and isinstance(given, Said):
+            own = history.own_message(self.account, request, given, now=now)
+            await history.keep(of_member(tx), self.inbox, own, now=now)
         return given, await self._finish(tx, self.session, step)
 
     async def _finish(self, tx: Transaction, before: Session, step: Step) -> AfterCommit:
-        own = _of_member(tx)
+        own = of_member(tx)
         await storing.save(own, self._names, before, step)
+        positions = await own.inbox.add_all(self.inbox, b"", [encode_happening(each) for each in step.told], step.now)
+        told = [Told(happening, position) for happening, position in zip(step.told, positions, strict=True)]
         for happening in step.told:
-            await own.inbox.add(self.inbox, b"", encode_happening(happening), step.now)
+            if self._settings.history and isinstance(happening, MessageArrived):
+                await history.keep(own, self.inbox, happening, now=step.now)
 
         def take_over() -> None:
             self._session = step.session
-            self._has_started.set()
+            self._started.set()
             mls.wipe(step.spent)
-            if step.told:
-                self.on_told()
+            if told:
+                self.on_told(told)
 
         return take_over
 
 
-def _of_member(tx: Transaction) -> MemberTransaction:
+def of_member(tx: Transaction) -> MemberTransaction:
     """Return the transaction as one of a member's store: the service hands on what the store gave it."""
     if not isinstance(tx, MemberTransaction):
         msg = "a member needs a store that can hold a member's state"

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from bridge.protocol.code_points import Mode
+from bridge.protocol.order import Retention
 from transports.room import Account
 
-__all__ = ["AddPolicy", "MemberSettings"]
+__all__ = ["DEFAULT_PADDING", "DEFAULT_RETENTION", "AddPolicy", "MemberSettings"]
+
+DEFAULT_RETENTION: Final = Retention(grace=600, epochs=5, seconds=24 * 3600, epochs_max=64)
+"""Keys for late messages: ten minutes whatever the number of epochs; beyond that five epochs and a day."""
+
+DEFAULT_PADDING: Final = 64
+"""Bytes that the shortest message is padded to."""
 
 
 class AddPolicy(StrEnum):
@@ -34,6 +42,12 @@ class MemberSettings:
     """The order of a group that this member founds."""
     bridge: Account | None = None
     """Whose `hello` a founder believes; `None`: the only one in the room, and with two it asks a person."""
+    retention: Retention = DEFAULT_RETENTION
+    """How long the members of a group that this member founds keep past keys for late messages."""
+    padding: int = DEFAULT_PADDING
+    """Messages are padded to the next of so many bytes, twice as many, and so on; 0: not at all."""
+    history: bool = False
+    """Whether messages are kept once they are read, encrypted: one's own and others'."""
     add: AddPolicy = AddPolicy.OWN_NETWORK
     update_days: int = 7
     """After how many days at the latest this member refreshes its keys."""

@@ -147,8 +147,8 @@ class Held(Struct):
     envelope: Opaque
     at: UInt64
     """When the room had it: milliseconds since 1970."""
-    by: Opaque
-    """The account that posted it; empty where nobody knows."""
+    place: UInt64
+    """In the order of arrival: servers' clocks are too coarse to tell it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ class Session:
     client: mls.Client
     group: mls.GroupState | None = None
     memory: Memory = field(default_factory=empty_memory)
-    held: Mapping[bytes, Held] = field(default_factory=dict)
+    held: dict[bytes, Held] = field(default_factory=dict)
     """By identity, in the order of arrival."""
     people: Mapping[Identity, Person] = field(default_factory=dict)
     trust: Mapping[tuple[Account, bytes], Verification] = field(default_factory=dict)

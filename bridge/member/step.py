@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import mls
-from bridge.member.environment import DEFAULT_RETENTION, environment
+from bridge.member.environment import environment
 from bridge.protocol.authenticated_data import AuthenticatedData, LastCommit, SealHead
 from bridge.protocol.code_points import Mode
 from bridge.protocol.envelope import Envelope
@@ -51,6 +51,8 @@ class Step:
     posts: list[Post] = field(default_factory=list)
     told: list[Happening] = field(default_factory=list)
     spent: list[mls.Secret] = field(default_factory=list)
+    begins_anew: bool = False
+    """Whether the group's state does not follow on the stored one: this member founded the group, or joined."""
     recorded: list[tuple[Account, bytes, Verification]] = field(default_factory=list)
 
     @property
@@ -61,8 +63,9 @@ class Step:
     @property
     def environment(self) -> mls.Environment:
         """What the engine consults, under the group's own limits."""
-        group = self.session.group
-        return environment(self.random, DEFAULT_RETENTION if group is None else self.session.order.retention)
+        settings = self.session.settings
+        retention = settings.retention if self.session.group is None else self.session.order.retention
+        return environment(self.random, retention, settings.padding)
 
     @property
     def group(self) -> mls.GroupState:
@@ -87,8 +90,11 @@ class Step:
         self.remember(flags=self.session.memory.flags.replace(**changes))
 
     def hold(self, identity: bytes, held: Held) -> None:
-        """Keep an envelope for later."""
-        self.session = replace(self.session, held={**self.session.held, identity: held})
+        """Keep an envelope for later, behind all that is kept."""
+        if identity not in self.session.held:
+            last = next(reversed(self.session.held.values()), None)
+            placed = held.replace(place=0 if last is None else last.place + 1)
+            self.session = replace(self.session, held={**self.session.held, identity: placed})
 
     def release(self, *identities: bytes) -> None:
         """Forget kept envelopes."""

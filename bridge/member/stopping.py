@@ -16,4 +16,5 @@ def stop(step: Step, why: str) -> None:
     """Follow the group no further, and send nothing more. The first reason stays."""
     if not step.session.memory.flags.stuck:
         step.flag(stuck=why.encode())
-        step.tell(Alarm(f"Stopped: {why}. Nothing is sent any more.", "Ask a member to remove you, and join again."))
+        what = f"Stopped: {why}. Nothing is sent any more."
+        step.tell(Alarm(what, "Ask a member to remove you; then ask to be let in again: /join"))

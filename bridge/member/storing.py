@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from bridge.store.member import MemberTransaction
     from mls.crypto.random import Random
 
-__all__ = ["Names", "load", "owner_of", "save"]
+__all__ = ["Names", "load", "owner_of", "save", "save_client"]
 
 _MEMBER = "member"
 _IDENTITY = "identity"
@@ -90,7 +90,11 @@ async def load(
     tx: MemberTransaction, names: Names, account: Account, room: RoomAddress, settings: MemberSettings, random: Random
 ) -> Session:
     """Read a member's session; at the first time, make its signature key, and store it."""
-    client = await _client(tx, Identity(account, settings.device), random)
+    identity = Identity(account, settings.device)
+    client = await _client(tx, identity, random)
+    if client is None:
+        client = capabilities(mls.Client.basic(identity.encode(), random, suite=_SUITE))
+        await save_client(tx, identity, client)
     record = await tx.records.get(_MEMBER, names.key)
     memory = empty_memory() if record is None else Memory.decode(record)
     held = {key: Held.decode(value) for key, value in await tx.records.items(names.held)}
@@ -108,7 +112,7 @@ async def load(
         client,
         group,
         memory,
-        dict(sorted(held.items(), key=lambda item: item[1].at)),
+        dict(sorted(held.items(), key=lambda item: item[1].place)),
         {person.identity: person for person in people},
         trust,
         tuple(decode_key_package_bundle(bytes(item.bundle)) for item in packages),
@@ -118,7 +122,7 @@ async def load(
 async def save(tx: MemberTransaction, names: Names, before: Session, step: Step) -> None:
     """Write what a step changed, and put what it posts into the outbox and what it tells into the inbox."""
     after = step.session
-    await _save_group(tx, before, after)
+    await _save_group(tx, before, step)
     if after.memory != before.memory:
         await tx.records.put(_MEMBER, names.key, after.memory.encode())
     for identity in before.held.keys() - after.held.keys():
@@ -148,12 +152,12 @@ async def save(tx: MemberTransaction, names: Names, before: Session, step: Step)
         await tx.outbox.add(entry)
 
 
-async def _save_group(tx: MemberTransaction, before: Session, after: Session) -> None:
+async def _save_group(tx: MemberTransaction, before: Session, step: Step) -> None:
+    after = step.session
     if after.group is before.group or after.group is None:
         return
-    owner = owner_of(after.account, after.room)
-    previous = before.group
-    if previous is not None and after.group.revision <= previous.revision:  # joined anew: another life of the group
+    owner, previous = owner_of(after.account, after.room), before.group
+    if previous is not None and step.begins_anew:
         await tx.groups.delete(owner, previous.group_id)
         previous = None
     await tx.groups.save(owner, after.group.group_id, changes(previous, after.group))
@@ -179,19 +183,19 @@ async def _save_key_packages(tx: MemberTransaction, before: Session, after: Sess
         await tx.key_packages.put(owner, stored)
 
 
-async def _client(tx: MemberTransaction, identity: Identity, random: Random) -> mls.Client:
-    key = identity.encode()
-    record = await tx.records.get(_IDENTITY, key)
+async def save_client(tx: MemberTransaction, identity: Identity, client: mls.Client) -> None:
+    """Write who a member is: its signature key, which outlives every group."""
+    stored = StoredClient(client.suite.number, bytes(client.signature_key.secret.value))
+    await tx.records.put(_IDENTITY, identity.encode(), stored.encode())
+
+
+async def _client(tx: MemberTransaction, identity: Identity, random: Random) -> mls.Client | None:
+    record = await tx.records.get(_IDENTITY, identity.encode())
     if record is None:
-        client = mls.Client.basic(key, random, suite=_SUITE)
-        stored = StoredClient(_SUITE, bytes(client.signature_key.secret.value))
-        await tx.records.put(_IDENTITY, key, stored.encode())
-        return capabilities(client)
+        return None
     stored = StoredClient.decode(record)
-    suite = mls.cipher_suite(stored.suite)
-    fresh = mls.Client.basic(key, random, suite=stored.suite)
-    signature_key = suite.load_signature_key(stored.signature_key)
-    return capabilities(replace(fresh, signature_key=signature_key))
+    fresh = mls.Client.basic(identity.encode(), random, suite=stored.suite)
+    return capabilities(replace(fresh, signature_key=fresh.suite.load_signature_key(stored.signature_key)))
 
 
 def owner_of(account: Account, room: RoomAddress) -> str:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bridge.member.step import Step
     from bridge.protocol.envelope import Envelope
 
-__all__ = ["flush", "open_held", "reflected", "say", "take_application"]
+__all__ = ["flush", "forget_earlier", "open_held", "reflected", "say", "take_application"]
 
 log = structlog.get_logger("member.talk")
 
@@ -85,12 +85,27 @@ def take_application(step: Step, sealed: Envelope, held: Held) -> None:
     message = _message_of(sealed)
     group = step.session.group
     if group is None or message.epoch > group.epoch:
-        early = sum(item.kind == EnvelopeKind.APPLICATION for item in step.session.held.values())
-        if early >= _MAX_EARLY:
-            raise ProtocolError(f"more than {_MAX_EARLY} messages of epochs to come")
+        early = [key for key, item in step.session.held.items() if item.kind == EnvelopeKind.APPLICATION]
+        if len(early) >= _MAX_EARLY:
+            # Whoever comes in finds all that was ever said before, and can read the newest at most.
+            step.release(early[0])
+            log.warning("too many messages of epochs to come: the oldest is forgotten")
         step.hold(sealed.identity, held)
         return
     _open(step, message, held.at)
+
+
+def forget_earlier(step: Step) -> None:
+    """Forget what was said before this member came in: it never had the keys."""
+    for identity, held in list(step.session.held.items()):
+        if held.kind != EnvelopeKind.APPLICATION:
+            continue
+        try:
+            is_readable = _message_of(open_envelope(held.envelope)).epoch >= step.group.epoch
+        except ProtocolError:
+            is_readable = False
+        if not is_readable:
+            step.release(identity)
 
 
 def open_held(step: Step) -> None:

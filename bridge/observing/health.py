@@ -6,7 +6,7 @@
 `/metrics`     for Prometheus
 =============  ====================================================================================
 
-Names are those of the configuration: no identifier is told, and no content.
+Names are those of the configuration: no identifier is told, and no content. What a server says of a room may name one.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from aiohttp import web
 
 from bridge.config.models import Address
 from bridge.observing.metrics import CONTENT_TYPE, Metrics
+from bridge.observing.withholding import Withholder
 from transports.room import ConnectionState
 
 __all__ = ["HealthServer", "Readiness"]
@@ -34,7 +35,7 @@ class Readiness:
     accounts: Mapping[str, ConnectionState] = field(default_factory=dict)
     """The state of each account's connection, by its name."""
     rooms: Mapping[str, str | None] = field(default_factory=dict)
-    """What keeps each room from working, by its name, in constant words; `None` where nothing does."""
+    """What keeps each room from working, by its name; `None` where nothing does."""
 
     @property
     def is_ready(self) -> bool:
@@ -45,10 +46,13 @@ class Readiness:
 class HealthServer:
     """Answers on one address, from `start` to `stop`."""
 
-    def __init__(self, address: Address, readiness: Callable[[], Readiness], metrics: Metrics) -> None:
+    def __init__(
+        self, address: Address, readiness: Callable[[], Readiness], metrics: Metrics, withholder: Withholder
+    ) -> None:
         self._address = address
         self._readiness = readiness
         self._metrics = metrics
+        self._withholder = withholder
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> Address:
@@ -81,7 +85,7 @@ class HealthServer:
         body = {
             "ready": readiness.is_ready,
             "accounts": {name: state.value for name, state in readiness.accounts.items()},
-            "rooms": {name: problem or "ok" for name, problem in readiness.rooms.items()},
+            "rooms": {name: self._withholder.text(problem or "ok") for name, problem in readiness.rooms.items()},
         }
         return web.json_response(body, status=200 if readiness.is_ready else 503, headers=HEADERS)
 

@@ -19,7 +19,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from bridge.config.models import Log, LogFormat
 from bridge.observing.withholding import Shortener, Withholder
 
-__all__ = ["set_up"]
+__all__ = ["Withholding", "set_up"]
 
 QUIET = ("aiohttp", "aiosqlite", "asyncio", "charset_normalizer", "keyring", "nio", "peewee", "slixmpp")
 """Libraries whose lower levels tell what they move: stanzas, events, rows."""
@@ -40,7 +40,7 @@ def set_up(settings: Log, shortener: Shortener, *, stream: TextIO | None = None)
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             _timestamp,
-            _Withholding(withholder),
+            Withholding(withholder),
             *_rendering(settings, stream),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -78,8 +78,8 @@ def _timestamp(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
     return event
 
 
-class _Withholding:
-    """Lets pass what may be logged."""
+class Withholding:
+    """A processor of structlog that lets pass what may be logged."""
 
     def __init__(self, withholder: Withholder) -> None:
         self._withholder = withholder

@@ -26,19 +26,27 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         by_room = ["room", "network", "role"]
-        self.messages_in = self._counter("messages_in", "Envelopes taken from a room.", by_room)
-        self.messages_out = self._counter("messages_out", "Envelopes posted that a room has taken.", by_room)
-        self.relayed = self._counter("relayed", "Envelopes copied to the other side.", ["room", "network"])
-        self.refused = self._counter("refused", "Envelopes that were not taken, by reason.", ["room", "reason"])
-        self.seals = self._counter("seals", "Seals posted.", ["room"])
+        self.messages_in = self._counter("messages_in", "Envelopes that a role has taken from a room.", by_room)
+        self.messages_out = self._counter(
+            "messages_out", "Envelopes posted that a room has shown.", ["room", "network"]
+        )
+        self.relayed = self._counter("relayed", "Envelopes copied to the other sides.", ["room", "network"])
+        self.claims = self._counter("claims", "Joins and leaves told to the other sides.", ["room", "network"])
+        self.refused = self._counter(
+            "refused", "What was not taken, not copied or not to be posted, by reason.", ["room", "reason"]
+        )
+        self.seals = self._counter("seals", "Seals made.", ["room"])
         self.reconnects = self._counter("reconnects", "Connections made again after a loss.", ["account"])
-        self.outbox = self._gauge("outbox_rows", "Envelopes that wait to be posted.", ["account"])
+        self.outbox = self._gauge("outbox_rows", "Envelopes for rooms that have not shown them yet.", ["account"])
         self.epoch = self._gauge("epoch", "The group's epoch, where this process is a member.", ["room"])
         self.seal_delay = self._histogram(
-            "seal_delay_seconds", "From a handshake's arrival to its seal in the home room.", ["room"], SEAL_SECONDS
+            "seal_delay_seconds", "From a handshake's arrival to its seal's, in the home room.", ["room"], SEAL_SECONDS
         )
         self.store_transaction = self._histogram(
-            "store_transaction_seconds", "Transactions of the database.", [], STORE_SECONDS
+            "store_transaction_seconds",
+            "Transactions of the database, without waiting for their turn.",
+            [],
+            STORE_SECONDS,
         )
         self._transport_state = self._gauge(
             "transport_state", "1 for the state that an account's connection is in.", ["account", "state"]

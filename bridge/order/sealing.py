@@ -22,13 +22,12 @@ from typing import Annotated, Final
 
 from bridge.order.lanes import ByteQuota
 from bridge.protocol.bodies import LogPosition
-from bridge.protocol.code_points import MAX_INLINE, MAX_SEAL_ENTRIES, EnvelopeKind
+from bridge.protocol.code_points import MAX_INLINE, MAX_SEAL_ENTRIES
 from bridge.protocol.seal import SealContent, SealEntry, start_of_log
 from mls.codec import Constant, FixedOpaque, Opaque, Struct, UInt8, UInt64, struct
 
 __all__ = [
     "MAX_IN_FLIGHT",
-    "SEALED_KINDS",
     "Handed",
     "Memory",
     "SealingSettings",
@@ -43,17 +42,6 @@ __all__ = [
     "seal",
     "stop",
 ]
-
-SEALED_KINDS: Final = frozenset(
-    {
-        EnvelopeKind.HANDSHAKE,
-        EnvelopeKind.WELCOME,
-        EnvelopeKind.ACK,
-        EnvelopeKind.NACK,
-        EnvelopeKind.CLOSE,
-        EnvelopeKind.REMOVE_NOTICE,
-    }
-)
 
 MAX_IN_FLIGHT: Final = 4
 """Seals that the room has not shown yet, at the most: where it takes few events, seals grow instead of queueing."""

@@ -19,6 +19,7 @@ __all__ = [
     "MAX_SEAL_ENTRIES",
     "ORDER_EXTENSION",
     "PAIR_NUMBER_LABEL",
+    "PROBE",
     "PROTOCOL_VERSION",
     "SEALED_KINDS",
     "SEAL_LABEL",
@@ -62,6 +63,9 @@ PAIR_NUMBER_LABEL: Final = b"mls-bridge 1 pair number"
 
 GROUP_NUMBER_LABEL: Final = b"mls-bridge 1 group number"
 """Hashed for the 30 digits of a group's epoch."""
+
+PROBE: Final = 255
+"""The kind of an envelope of random bytes, which measures a room: members ignore it, and relays do not copy it."""
 
 
 class EnvelopeKind(IntEnum):

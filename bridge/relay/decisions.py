@@ -3,13 +3,15 @@
 =============================  ===================================================================================
 what it sees                   what it does
 =============================  ===================================================================================
-an envelope of any kind        copies it to the other sides as it is, with a note of where it saw it. A note that was
+a probe                        nothing: it measures its room alone
+an envelope of another kind    copies it to the other sides as it is, with a note of where it saw it. A note that was
                                there already is replaced: it was the claim of whoever posted this copy
 its own `hello` or claim       nothing: each room has its own
 a claim about another side     does not copy it to that side, which knows
 another relay's `hello`        remembers that relay, and copies the `hello`
 a join or leave                claims it on the other sides, except its own
 plaintext                      counts it: into an encrypted room nothing is copied in clear
+the end of the room            nothing any more: what comes after it is not copied
 =============================  ===================================================================================
 
 Loops end because of what the consumer knows, not here: an envelope is not copied to where its identity has been seen.
@@ -22,7 +24,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
 from bridge.protocol.bodies import Hello, MembershipClaim, open_body
-from bridge.protocol.code_points import EnvelopeKind
+from bridge.protocol.code_points import PROBE, EnvelopeKind
 from bridge.protocol.envelope import Envelope, envelope, open_envelope
 from bridge.protocol.errors import ProtocolError
 from bridge.relay.settings import Counted, Side
@@ -36,6 +38,7 @@ from transports.room import (
     PlaintextSeen,
     RelayNote,
     RoomAddress,
+    RoomEnded,
     RoomEvent,
 )
 
@@ -51,8 +54,6 @@ class Copy:
     sender: Account | None
     """Who caused it, and pays for it with a quota."""
     targets: tuple[Side, ...]
-    may_come_again: bool = False
-    """Whether the same bytes are passed on each time that they come: of other kinds only once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ def decide(source: Side, targets: Sequence[Side], max_envelope: int, event: Room
             return (Counted.MALFORMED,)
         case HistoryLost():
             return (Counted.HISTORY_LOST,)
+        case RoomEnded():
+            return (Counted.ROOM_ENDED,)
         case _:
             assert_never(event)
 
@@ -94,12 +97,13 @@ def _of_envelope(source: Side, targets: Sequence[Side], max_envelope: int, event
     is_original = event.note is None
     if opened.kind == EnvelopeKind.FRAGMENT:
         return (Counted.MALFORMED,)  # one that stands alone: parts are put together before
-    if opened.kind in _FOR_ITS_ROOM and is_original and sender == source.account:
+    is_own = opened.kind in _FOR_ITS_ROOM and is_original and sender == source.account
+    if is_own or opened.kind == PROBE:
         return ()
     about = _room_of_claim(opened)
     note = RelayNote(source.room, sender, event.origin.event_id, event.origin.at)
     elsewhere = tuple(target for target in targets if target.room != about)
-    copy = Copy(event.envelope, note, sender, elsewhere, may_come_again=opened.kind == EnvelopeKind.ANSWER)
+    copy = Copy(event.envelope, note, sender, elsewhere)
     rooms = _rooms_of_hello(opened)
     if not rooms or not is_original or sender is None:
         return (copy,)

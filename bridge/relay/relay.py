@@ -6,7 +6,6 @@ where                         what
 record space `NAME`           `relays`: other relays between these rooms
 `NAME held SIDE`, `... items` what is held back on the way to a side (`bridge.relay.way`)
 `NAME waits SIDE`, `... items` what waits for its turn on the way to a side
-`seen`, under `NAME`          answers: the one kind that may come again, and is not to be copied again
 ============================  ====================================================================================
 """
 
@@ -49,9 +48,13 @@ class Relay:
         *,
         random: Random,
         is_live: Callable[[Side], bool],
+        has_ended: Callable[[Side], bool] = lambda _side: False,
         count: Callable[[Counted, int], None] = lambda _what, _number: None,
     ) -> None:
-        """`is_live` tells whether all that stands in a room is stored: before, it is not known what is there."""
+        """`is_live` tells whether all that stands in a room is stored: before, it is not known what is there.
+
+        `has_ended` tells whether a room is no more: nothing is copied to it then.
+        """
         self.name = f"relay {settings.link} {source.scope}"
         self.account = source.account
         self.room = source.room
@@ -60,7 +63,8 @@ class Relay:
         self._random = random
         self._count = count
         self._turns = Turns(source.room, source.account)
-        self._ways = tuple(Way(self.name, target, settings.quota, is_live) for target in targets)
+        self._ways = tuple(Way(self.name, target, settings.quota, is_live, has_ended) for target in targets)
+        self._has_ended = False
         self._greet_at = 0
         self._next_wake: int | None = None
 
@@ -75,6 +79,8 @@ class Relay:
     async def take(self, tx: Transaction, events: Sequence[StoredEvent], *, now: int) -> AfterCommit:
         step = _Step(self.name, self._source, self._turns, self._ways, tx, now)
         for stored in events:
+            if self._has_ended or step.counts[Counted.ROOM_ENDED]:
+                break
             await step.take(stored.event, self._settings.max_envelope)
         return await self._finish(step, tx, now)
 
@@ -99,6 +105,7 @@ class Relay:
             self._turns, self._greet_at = step.turns, greet_at
             self._next_wake = min((at for at in (greet_at, step.due()) if at is not None), default=None)
             step.after_commit()
+            self._has_ended = self._has_ended or Counted.ROOM_ENDED in step.counts
             for what, number in step.counts.items():
                 self._count(what, number)
             for what in _WORTH_TELLING & step.counts.keys():
@@ -107,7 +114,7 @@ class Relay:
         return after_commit
 
 
-_WORTH_TELLING = frozenset({Counted.MALFORMED, Counted.TOO_LARGE, Counted.HISTORY_LOST})
+_WORTH_TELLING = frozenset({Counted.MALFORMED, Counted.TOO_LARGE, Counted.HISTORY_LOST, Counted.ROOM_ENDED})
 
 
 class _Step:
@@ -152,13 +159,8 @@ class _Step:
 
     async def _copy(self, copy: Copy) -> None:
         pending = Pending.of(copy)
-        if copy.may_come_again:
-            # What is dropped as known elsewhere comes through here: without this it would go round for ever.
-            await self._tx.seen.add(self._source.scope, pending.identity, self._now)
-            if not await self._tx.seen.add(self._name, pending.identity, self._now):
-                return
         for way in self._ways:
-            if way.target not in copy.targets:
+            if way.target not in copy.targets or way.has_ended:
                 continue
             is_new = await way.send(pending, wait=self.turns.wait(way.target.room, self._now))
             if not is_new and copy.sender != self._source.account:

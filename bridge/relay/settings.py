@@ -57,3 +57,4 @@ class Counted(StrEnum):
     MALFORMED = "malformed"
     TOO_LARGE = "too large"
     HISTORY_LOST = "history lost"
+    ROOM_ENDED = "room ended"

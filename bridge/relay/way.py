@@ -4,7 +4,7 @@
 
     copy --known there?--> dropped
      |
-     +--another relay's turn, or the other room not read yet--> held --its time has come--+
+     +--another relay's turn, the other room not read yet, or something held--> held ------+
      |                                                                                     |
      +---> waiting, a lane for each sender --few of ours in the outbox--> outbox <---------+
                                            (known there by now? dropped)
@@ -46,9 +46,17 @@ _UNLIMITED: Final = ByteQuota(per_minute=1 << 40)
 class Way:
     """To one room. Changes only once a transaction is committed, by `WayStep.after_commit`."""
 
-    def __init__(self, name: str, target: Side, quota: ByteQuota, is_live: Callable[[Side], bool]) -> None:
+    def __init__(
+        self,
+        name: str,
+        target: Side,
+        quota: ByteQuota,
+        is_live: Callable[[Side], bool],
+        has_ended: Callable[[Side], bool],
+    ) -> None:
         self.target = target
         self.is_live = is_live
+        self.has_ended = has_ended
         self.held = FairQueue(f"{name} held {target.scope}", _UNLIMITED)
         self.waiting = FairQueue(f"{name} waits {target.scope}", quota)
         self.handed: deque[str] = deque()
@@ -70,6 +78,7 @@ class WayStep:
 
     def __init__(self, way: Way, tx: Transaction, now: int) -> None:
         self.target = way.target
+        self.has_ended = way.has_ended(way.target)
         self.handed_over: Counter[Counted] = Counter()
         self._way = way
         self._tx = tx
@@ -83,7 +92,7 @@ class WayStep:
         """Let a copy go its way, after standing by for `wait` milliseconds. `False` where it is known there."""
         if await self._is_known(pending):
             return False
-        if self._is_live and not wait:
+        if self._is_live and not wait and self._held.lanes.is_empty:  # what is held came before
             self._let_wait(pending)
         else:
             self._hold(pending, wait)
@@ -91,6 +100,8 @@ class WayStep:
 
     async def finish(self, turns: Turns) -> Turns:
         """Move on what may move, and write what has changed. Returns what was learned of other relays."""
+        if self.has_ended:
+            return turns  # what waits for it stays where it is
         if self._is_live:
             turns = await self._release(turns)
         while self._is_due(self._waiting.lanes.next_due()) and await self._has_room():
@@ -103,6 +114,8 @@ class WayStep:
 
     def due(self) -> int | None:
         """Return when there is something to do without anything happening."""
+        if self.has_ended:
+            return None
         held, waiting = self._held.lanes.next_due(), self._waiting.lanes.next_due()
         if held is not None and not self._is_live:
             held = max(held, self._now + READING_POLL)

@@ -7,7 +7,7 @@ what will not (a wrong password, a certificate that is not to be trusted) stops 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,6 +58,11 @@ class _Entry:
     outcome: asyncio.Future[JoinedRoom]
     """What comes of the attempt to come, or came of the one that succeeded."""
     problem: str | None = "not joined yet"
+    address: RoomAddress | None = None
+    """Known once the account is there."""
+    has_ended: bool = False
+    """Whether the room is no more; `problem` says why."""
+    is_entering: bool = False
 
 
 class AccountRunner:
@@ -89,7 +94,9 @@ class AccountRunner:
         self._metrics = metrics
         self._on_events = on_events
         self._entries = {room.address: _Entry(room, _future()) for room in rooms}
-        self._names: dict[RoomAddress, str] = {}
+        self._joined: dict[RoomAddress, _Entry] = {}
+        self._crew: asyncio.TaskGroup | None = None
+        self._helpers: set[asyncio.Task[None]] = set()
         self._reader: asyncio.Task[None] | None = None
         self._is_ingesting = False
         self._is_stopping = False
@@ -104,6 +111,7 @@ class AccountRunner:
             random=random,
             metrics=metrics,
             on_failed=on_failed,
+            on_held=self._enter_again,
             on_refused=self._refuse,
         )
         self.on_state: Callable[[ConnectionState], None] = lambda _: None
@@ -123,7 +131,12 @@ class AccountRunner:
     @property
     def room_problems(self) -> dict[str, str | None]:
         """What is wrong with each room, by its name; `None` where nothing is."""
-        return {entry.wanted.name: self.problem or entry.problem for entry in self._entries.values()}
+        return {entry.wanted.name: self.problem or self._problem_of(entry) for entry in self._entries.values()}
+
+    def has_ended(self, room: RoomAddress) -> bool:
+        """Whether a room that the account was in is no more."""
+        entry = self._joined.get(room)
+        return entry is not None and entry.has_ended
 
     async def joined(self, address: str) -> JoinedRoom:
         """Wait until the account is in one of its rooms, given as it was wanted.
@@ -139,12 +152,15 @@ class AccountRunner:
         try:
             await self._insist("logging in", self._log_in)
             async with crew() as tasks:
-                helpers = [tasks.create_task(self._enter(entry)) for entry in self._entries.values()]
-                helpers.append(tasks.create_task(self.publisher.run()))
+                self._crew = tasks
+                for entry in self._entries.values():
+                    self._help(self._enter(entry))
+                self._help(self.publisher.run())
                 try:
                     await self._insist("reading", self._read)
                 finally:
-                    for helper in helpers:
+                    self._crew = None
+                    for helper in self._helpers:
                         helper.cancel()
         except PermanentError as error:
             self._refuse(error)
@@ -210,13 +226,54 @@ class AccountRunner:
                 pause = backoff.pause() if error.after is None else round(error.after * 1000)
                 log.info("room not joined yet", account=self.name, room=entry.wanted.name, reason=error.what)
             else:
-                self._names[joined.address] = entry.wanted.name
-                self.publisher.open_room(joined)
+                entry.address, self._joined[joined.address] = joined.address, entry
+                self.publisher.open_room(joined, entry.wanted.name)
                 entry.problem = None
                 entry.outcome.set_result(joined)
                 log.info("joined", account=self.name, room=entry.wanted.name)
                 return
             await self._clock.sleep_until(self._clock.now() + pause)
+
+    def _enter_again(self, room: RoomAddress) -> None:
+        """Try to enter a room that the account may have been put out of: people may let it in again."""
+        entry = self._joined.get(room)
+        if entry is not None and not entry.is_entering and not entry.has_ended:
+            entry.is_entering = True
+            self._help(self._come_back(entry, room))
+
+    async def _come_back(self, entry: _Entry, room: RoomAddress) -> None:
+        """Try until it works. By the room's address: an alias may mean another room by now."""
+        backoff = Backoff(self._random)
+        while not entry.has_ended:
+            await self._clock.sleep_until(self._clock.now() + backoff.pause())
+            try:
+                await self._transport.join(room, history_since=entry.wanted.history_since)
+            except (LoginError, UntrustedServerError) as error:
+                self._refuse(error)
+                return
+            except TransportError as error:
+                log.info("room not joined again", account=self.name, room=entry.wanted.name, reason=error.what)
+            else:
+                entry.problem = None
+                break
+        entry.is_entering = False
+
+    def _put_out(self, room: RoomAddress) -> None:
+        """Take note that the account is not in a room any more."""
+        entry = self._joined.get(room)
+        if entry is not None and not entry.has_ended:
+            log.warning("put out of the room", account=self.name, room=entry.wanted.name)
+            entry.problem = "the account was put out of the room"
+            self._enter_again(room)
+
+    def _help(self, work: Coroutine[None, None, None]) -> None:
+        """Do something as long as the account reads."""
+        if self._crew is None:
+            work.close()
+            return
+        helper = self._crew.create_task(work)
+        self._helpers.add(helper)
+        helper.add_done_callback(self._helpers.discard)
 
     async def _read(self) -> None:
         async with self._store.transaction() as tx:
@@ -240,12 +297,36 @@ class AccountRunner:
         async with self._store.transaction() as tx:
             ingested = await ingest(tx, self.account, batch, now=self._clock.now())
         for (room, refusal), count in ingested.refused.items():
-            self._metrics.refused.labels(self._names.get(room, "other"), refusal).inc(count)
+            self._metrics.refused.labels(self._name_of(room), refusal).inc(count)
+        for room in ingested.reflected.values():
+            self._metrics.messages_out.labels(self._name_of(room), self.network).inc()
         self.publisher.reflected(ingested.reflected)
+        for room in ingested.put_out:
+            self._put_out(room)
+        for room, reason in ingested.ended.items():
+            self._end_room(room, reason)
         self._on_events(self.account, ingested.rooms)
         if batch.is_live:
             self._was_live = self.has_caught_up = True
-            self.publisher.connected()
+            if self.state is ConnectionState.LIVE:  # the connection may have broken since the batch was told
+                self.publisher.connected()
+
+    def _end_room(self, room: RoomAddress, reason: str) -> None:
+        entry = self._joined.get(room)
+        if entry is None or entry.has_ended:
+            return
+        log.error("room ended", account=self.name, room=entry.wanted.name, reason=reason)
+        entry.has_ended, entry.problem = True, reason
+        self.publisher.close_room(room)
+
+    def _name_of(self, room: RoomAddress) -> str:
+        entry = self._joined.get(room)
+        return "other" if entry is None else entry.wanted.name
+
+    def _problem_of(self, entry: _Entry) -> str | None:
+        if entry.problem is not None or entry.address is None:
+            return entry.problem
+        return self.publisher.problem_of(entry.address)
 
     def _connection_changed(self, state: ConnectionState) -> None:
         if state is self.state:
@@ -253,6 +334,8 @@ class AccountRunner:
         if state is ConnectionState.LOST:
             self.publisher.disconnected()
             self._metrics.reconnects.labels(self.name).inc()
+        elif state is ConnectionState.LIVE:
+            self.publisher.reconnecting()
         self.state = state
         self._metrics.set_transport_state(self.name, state)
         self.on_state(state)

@@ -23,13 +23,15 @@ from bridge.protocol.bodies import Hello
 from bridge.protocol.code_points import MAX_ENVELOPE
 from bridge.relay import Counted, Relay, RelaySettings, Side
 from bridge.service.account import AccountRunner, WantedRoom
+from bridge.service.answering import Asked, require_member
 from bridge.service.clock import Clock
+from bridge.service.control import Object
 from bridge.service.errors import AccountStoppedError
 from bridge.service.publishing import FailedEntry
-from bridge.service.reporting import Report
 from bridge.service.service import Service
 from bridge.service.status import describe, remember_sides
 from bridge.store import Store, StoreKey
+from bridge.terminal.conversation import Answer, Request, RequestRefusedError
 from mls.crypto.random import Random
 from transports.errors import PermanentError
 from transports.room import JoinedRoom
@@ -60,7 +62,7 @@ async def open_store(config: Config, key: bytes, clock: Clock) -> Store:
     return await Store.open(config.store.path, StoreKey(key), now=clock.now())
 
 
-class Composition:
+class Composition(Asked):
     """What a configuration asks for, in a service."""
 
     def __init__(
@@ -95,10 +97,41 @@ class Composition:
         complete = await asyncio.gather(*(self._add_room(name, room) for name, room in self._config.rooms.items()))
         self._service.forgets = all(complete)
 
-    async def report(self) -> Report:
-        """Return how things stand, for `mls-bridge status`."""
+    async def report(self) -> Object:
         async with self._store.transaction() as tx:
             return await describe(tx, self._config, self._service.readiness(), self.accounts, self._members)
+
+    async def do(self, room: str, request: Request) -> Answer:
+        role = self._member(room)
+        from bridge.service.members import do, link  # noqa: PLC0415 - see `_add_member`
+
+        runner = self.accounts[require_member(self._config, room)]
+        return await do(self._service, role, request, [link(runner.network, runner.state)])
+
+    async def history(self, room: str, limit: int, before: int) -> list[Object]:
+        role = self._member(room)
+        from bridge.service.members import history_of  # noqa: PLC0415 - see `_add_member`
+
+        async with self._store.transaction() as tx:
+            return await history_of(tx, role, limit, before)
+
+    async def forget(self, room: str) -> None:
+        role = self._member(room)
+        from bridge.service.members import forget_history  # noqa: PLC0415 - see `_add_member`
+
+        async with self._store.transaction() as tx:
+            await forget_history(tx, role, now=self._clock.now())
+
+    def _member(self, room: str) -> MemberRole:
+        """Return a room's member. Raises `RequestRefusedError`."""
+        account = require_member(self._config, room)
+        role = self._members.get(room)
+        if role is None or not role.has_started:
+            raise RequestRefusedError(
+                f"The account {account} is not in the room yet.",
+                next_step="`mls-bridge status` says what it waits for.",
+            )
+        return role
 
     async def _add_account(self, name: str, account: AccountSettings, wanted: list[WantedRoom]) -> None:
         async with self._store.transaction() as tx:
@@ -164,8 +197,16 @@ class Composition:
                 settings=SealingSettings(max_event=home.limits.envelope_bytes),
                 random=self._random,
                 on_seal=lambda _count: self._metrics.seals.labels(name).inc(),
+                on_shown=lambda delay: self._metrics.seal_delay.labels(name).observe(delay / 1000),
             )
-            self._service.add_consumer(sequencer, role="sequencer", room_name=name, alarm=lambda: sequencer.alarm)
+
+            def on_failed(failed: FailedEntry) -> None:
+                if not failed.is_held:
+                    sequencer.publishing_failed(failed.entry, failed.reason)
+
+            self._service.add_consumer(
+                sequencer, role="sequencer", room_name=name, on_failed=on_failed, alarm=lambda: sequencer.alarm
+            )
         if room.relay:
             settings = RelaySettings(link=name, software=SOFTWARE, rooms=rooms, sequencer_key=public_key)
             for side in sides:
@@ -179,7 +220,9 @@ class Composition:
         def count(what: Counted, number: int) -> None:
             if what is Counted.COPIED:
                 self._metrics.relayed.labels(name, network).inc(number)
-            else:
+            elif what is Counted.CLAIMED:
+                self._metrics.claims.labels(name, network).inc(number)
+            elif what in {Counted.PLAINTEXT, Counted.TOO_LARGE}:  # the others are no envelopes, or counted on arrival
                 self._metrics.refused.labels(name, what.value).inc(number)
 
         return Relay(
@@ -188,15 +231,24 @@ class Composition:
             settings,
             random=self._random,
             is_live=lambda side: by_account[side.account].has_caught_up,
+            has_ended=lambda side: by_account[side.account].has_ended(side.room),
             count=count,
         )
 
     def _add_member(self, name: str, room: Room, side: Side, joined: JoinedRoom) -> None:
         # A process that is no member must not even load what could hold a key.
-        from bridge.service.members import make_member  # noqa: PLC0415 - see above
+        from bridge.service.members import epoch_of, make_member  # noqa: PLC0415 - see above
 
-        role = make_member(room, side, self._random)
+        role = make_member(room, side, self._random, history=self._config.store.history)
         self._members[name] = role
-        account = next(runner for runner in self.accounts.values() if runner.account == side.account)
-        on_failed = None if self.on_member is None else self.on_member(role, account, joined)
+        self._metrics.epoch.labels(name).set_function(lambda: epoch_of(role))
+        tell = None
+        if self.on_member is not None and room.member is not None:
+            tell = self.on_member(role, self.accounts[room.member.account], joined)
+
+        def on_failed(failed: FailedEntry) -> None:
+            role.publishing_failed(failed)
+            if tell is not None:
+                tell(failed)
+
         self._service.add_consumer(role, role="member", room_name=name, on_failed=on_failed)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from bridge.config import Config
@@ -17,9 +19,11 @@ from bridge.observing.logs import set_up
 from bridge.observing.metrics import Metrics
 from bridge.observing.withholding import Shortener
 from bridge.service.account import AccountRunner
+from bridge.service.answering import answer
 from bridge.service.attending import attend
 from bridge.service.clock import SystemClock
 from bridge.service.composing import Composition, open_store
+from bridge.service.control import Control
 from bridge.service.process import stopping_on_signals
 from bridge.service.publishing import FailedEntry
 from bridge.service.service import Service
@@ -27,13 +31,13 @@ from bridge.store.member import MemberStore
 from bridge.terminal.lines import run_lines
 from bridge.terminal.screen import run_screen
 from mls.crypto.random import system_random
-from transports.room import JoinedRoom
+from transports.room import ConnectionState, JoinedRoom
 
 __all__ = ["converse"]
 
 
 async def converse(config: Config, name: str, key: bytes, *, json: bool, create: bool, log: Path | None) -> None:
-    """Run one room's roles until the person or the script ends it.
+    """Run one room's roles until the person or the script ends it, or a signal does.
 
     Raises `SecretError`, `StoreError`, `ServiceError`, `TransportError`, and what ends the front end.
     """
@@ -46,56 +50,90 @@ async def converse(config: Config, name: str, key: bytes, *, json: bool, create:
         store = await open_store(only, key, SystemClock())
         try:
             if isinstance(store, MemberStore):  # always so, where there is a member
-                await _run(only, name, store, json=json)
+                await _Chat(only, name, store).run(json=json)
         finally:
             await store.close()
 
 
-async def _run(config: Config, name: str, store: MemberStore, *, json: bool) -> None:
-    clock, metrics = SystemClock(), Metrics()
-    service = Service(store, clock=clock, random=system_random, metrics=metrics)
-    composition = Composition(config, service, store, clock=clock, random=system_random, metrics=metrics)
-    ready: asyncio.Future[MemberConversation] = asyncio.get_running_loop().create_future()
+class _Chat:
+    """One room's service, and the conversation with its member once the room is joined."""
 
-    def introduce(role: MemberRole, account: AccountRunner, joined: JoinedRoom) -> Callable[[FailedEntry], None]:
-        conversation = MemberConversation(service, store, role, room_name=joined.name or name)
-        account.on_state = lambda state: conversation.connection_changed(account.network, state)
-        account.on_state(account.state)
-        ready.set_result(conversation)
+    def __init__(self, config: Config, name: str, store: MemberStore) -> None:
+        clock, metrics = SystemClock(), Metrics()
+        self._name = name
+        self._room = config.rooms[name]
+        self._store = store
+        self._service = Service(store, clock=clock, random=system_random, metrics=metrics)
+        self._composition = Composition(
+            config, self._service, store, clock=clock, random=system_random, metrics=metrics
+        )
+        self._composition.on_member = self._introduce
+        self._control = Control(store.path, partial(answer, self._composition))
+        self._ready: asyncio.Future[MemberConversation] = asyncio.get_running_loop().create_future()
+        self._stopped = asyncio.Event()
+
+    async def run(self, *, json: bool) -> None:
+        await self._composition.add_accounts()
+        for account in self._composition.accounts.values():
+            account.on_state = partial(_say_state, account)
+            _say_state(account, account.state)
+        await self._control.start()
+        running = asyncio.create_task(self._service.run())
+        talking = asyncio.create_task(self._talk(running, json=json))
+        stopped = asyncio.create_task(self._stopped.wait())
+        with stopping_on_signals(self._stopped.set):
+            try:
+                await asyncio.wait({talking, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                # The front end ends first: what is asked of a service that ends is not done any more.
+                self._control.close()
+                stopped.cancel()
+                talking.cancel()
+                await asyncio.wait({talking})
+                self._service.stop()
+                await asyncio.wait({running})
+                await self._control.stop()
+        # Both are looked at: an error that nobody takes is logged when it is too late for logs.
+        for outcome in await asyncio.gather(talking, running, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
+
+    async def _talk(self, running: asyncio.Task[None], *, json: bool) -> None:
+        """Wait for the room, then run the front end until it ends, or the service does."""
+        # What keeps an account out is raised: somebody waits at the terminal to know.
+        for side in self._room.sides:
+            await attend(self._composition.accounts[side.account].joined(side.room), running)
+        roles = asyncio.create_task(self._composition.add_roles())
+        try:
+            await attend(roles, running)
+            conversation = await attend(self._ready, running)
+            await attend(conversation.begun(), running)
+            running.add_done_callback(lambda _: conversation.close())
+            await (run_lines(conversation) if json else run_screen(conversation))
+        finally:
+            roles.cancel()
+            await asyncio.wait({roles})
+
+    def _introduce(self, role: MemberRole, account: AccountRunner, joined: JoinedRoom) -> Callable[[FailedEntry], None]:
+        conversation = MemberConversation(self._service, self._store, role, room_name=joined.name or self._name)
+        for other in self._composition.accounts.values():
+            other.on_state = lambda _: None
+
+        def tell(state: ConnectionState) -> None:
+            conversation.connection_changed(account.network, state)
+            if account.problem is not None:
+                conversation.account_stopped(account.problem)
+
+        account.on_state = tell
+        tell(account.state)
+        self._ready.set_result(conversation)
         return conversation.publishing_failed
 
-    composition.on_member = introduce
-    await composition.add_accounts()
-    running = asyncio.create_task(service.run())
-    roles = asyncio.create_task(_add_roles(composition, config.rooms[name]))
-    try:
-        with stopping_on_signals(service.stop):
-            await attend(roles, running)
-            await _talk(await attend(ready, running), running, json=json)
-    finally:
-        roles.cancel()
-        service.stop()
-        await asyncio.wait([running, roles])
-    await running
 
-
-async def _add_roles(composition: Composition, room: Room) -> None:
-    """Add the room's roles. Raises what keeps an account out: somebody waits at the terminal to know."""
-    for side in room.sides:
-        await composition.accounts[side.account].joined(side.room)
-    await composition.add_roles()
-
-
-async def _talk(conversation: MemberConversation, running: asyncio.Task[None], *, json: bool) -> None:
-    """Run the front end until it ends, or the service does."""
-    front = asyncio.create_task(run_lines(conversation) if json else run_screen(conversation))
-    await asyncio.wait({front, running}, return_when=asyncio.FIRST_COMPLETED)
-    conversation.close()
-    if not front.done():
-        front.cancel()
-        await asyncio.wait({front})
-    if not front.cancelled():
-        front.result()
+def _say_state(account: AccountRunner, state: ConnectionState) -> None:
+    """Say how a connection stands while there is nothing else to see: standard output may be a script's."""
+    sys.stderr.write(f"{account.network}: {state.value}\n")
+    sys.stderr.flush()
 
 
 def _only(config: Config, name: str, *, create: bool) -> Config:

@@ -11,15 +11,30 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-from bridge.protocol.bodies import open_body
+from bridge.protocol.bodies import PublishedKeyPackage, open_body
 from bridge.protocol.code_points import EnvelopeKind
 from bridge.protocol.envelope import Envelope, identity_of, open_envelope
 from bridge.protocol.errors import ProtocolError
 from bridge.protocol.fragments import Fragment, check_fragment, join_fragments
+from bridge.protocol.identity import identity_of_credential
 from bridge.service.transactions import of_whole
 from bridge.store import Transaction
 from bridge.store.errors import FragmentError
-from transports.room import Account, Batch, EnvelopeSeen, HistoryLost, MalformedSeen, RoomAddress, RoomEvent
+from mls.errors import DecodeError
+from mls.wire.key_package import KeyPackage
+from mls.wire.message import MLSMessage
+from transports.room import (
+    Account,
+    Batch,
+    EnvelopeSeen,
+    HistoryLost,
+    MalformedSeen,
+    Membership,
+    MembershipSeen,
+    RoomAddress,
+    RoomEnded,
+    RoomEvent,
+)
 
 __all__ = ["Ingested", "Refusal", "ingest"]
 
@@ -37,8 +52,12 @@ class Ingested:
 
     rooms: set[RoomAddress] = field(default_factory=set)
     """Where there is something new."""
-    reflected: list[str] = field(default_factory=list)
-    """Transactions of one's own envelopes that have come back."""
+    reflected: dict[str, RoomAddress] = field(default_factory=dict)
+    """One's own envelopes that have come back, by transaction, and where."""
+    put_out: set[RoomAddress] = field(default_factory=set)
+    """Rooms that the account is not in any more, by the last word about it."""
+    ended: dict[RoomAddress, str] = field(default_factory=dict)
+    """Rooms that are no more, and why."""
     refused: Counter[tuple[RoomAddress, Refusal]] = field(default_factory=Counter)
 
 
@@ -51,8 +70,12 @@ async def ingest(tx: Transaction, account: Account, batch: Batch, *, now: int) -
         if new is not None:
             passed.append(new)
             ingested.rooms.add(room_of(new))
-        if isinstance(new, MalformedSeen):
+        if isinstance(new, MembershipSeen) and new.account == account:
+            (ingested.put_out.add if new.membership in _OUTSIDE else ingested.put_out.discard)(new.origin.room)
+        elif isinstance(new, MalformedSeen):
             ingested.refused[new.origin.room, Refusal.MALFORMED] += 1
+        elif isinstance(new, RoomEnded):
+            ingested.ended[new.room] = new.reason
     if passed:
         await tx.events.append(account, passed)
     await tx.cursors.put(account, batch.cursor)
@@ -61,11 +84,16 @@ async def ingest(tx: Transaction, account: Account, batch: Batch, *, now: int) -
 
 def room_of(event: RoomEvent) -> RoomAddress:
     """Return the room where something happened."""
-    return event.room if isinstance(event, HistoryLost) else event.origin.room
+    return event.room if isinstance(event, HistoryLost | RoomEnded) else event.origin.room
 
 
 _NEVER_DUPLICATE: Final = frozenset({EnvelopeKind.ANSWER})
 """The same question can be asked again and deserve the same answer: what tells answers apart is in them."""
+
+_OUTSIDE: Final = frozenset({Membership.LEFT, Membership.KICKED, Membership.BANNED})
+
+_MAX_KEY_PACKAGE: Final = 64 << 10
+"""Bytes of a copy that is looked into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +119,8 @@ class _Envelope:
         if seen.transaction is not None and await self.tx.outbox.mark_reflected(
             self.account, seen.transaction, self.now
         ):
-            self.ingested.reflected.append(seen.transaction)
-        if sealed.kind not in _NEVER_DUPLICATE and await self._is_known(seen):
+            self.ingested.reflected[seen.transaction] = seen.origin.room
+        if await self._is_copy(seen, sealed):
             self.ingested.refused[seen.origin.room, Refusal.DUPLICATE] += 1
             return None
         return seen
@@ -119,6 +147,25 @@ class _Envelope:
         transaction = None if seen.transaction is None else of_whole(seen.transaction)
         return replace(seen, envelope=data, transaction=transaction), joined
 
-    async def _is_known(self, seen: EnvelopeSeen) -> bool:
+    async def _is_copy(self, seen: EnvelopeSeen, sealed: Envelope) -> bool:
+        """Remember the envelope. Returns whether it is only a copy of one that was there."""
         scope = f"{self.account} {seen.origin.room}"
-        return not await self.tx.seen.add(scope, identity_of(seen.envelope), self.now)
+        identity = identity_of(seen.envelope)
+        is_new = await self.tx.seen.add(scope, identity, self.now)
+        if sealed.kind == EnvelopeKind.KEY_PACKAGE and _is_of(sealed, seen.origin.sender):
+            # A copy that was faster, a relay's or a rogue's, must not keep the account from being seen to post it.
+            return not await self.tx.seen.add(f"{scope} by its account", identity, self.now)
+        return not is_new and sealed.kind not in _NEVER_DUPLICATE
+
+
+def _is_of(sealed: Envelope, sender: Account | None) -> bool:
+    """Whether a KeyPackage is for the account that posted it."""
+    if sender is None or len(sealed.body) > _MAX_KEY_PACKAGE:
+        return False
+    try:
+        message = MLSMessage.decode(open_body(PublishedKeyPackage, sealed).key_package).message
+        if not isinstance(message, KeyPackage):
+            return False
+        return identity_of_credential(message.leaf_node.credential).account == sender
+    except (DecodeError, ProtocolError):
+        return False  # whoever gets it says what is wrong with it

@@ -5,10 +5,14 @@
     WAITING --publish--> ON_THE_WAY --the server answers--> PUBLISHED --the room shows it--> gone
        ^                     |                                  |
        +---- it may not have arrived ---------------------------+ too long, or the connection was lost meanwhile
+       +---- the room does not let us
 
 The next envelope goes without waiting for the room to show the one before. That keeps the order: what gets lost is the
 end of what was sent over a connection that broke, and what has not come back is published again, in its order, before
 anything new. Who has a copy already drops it.
+
+A room that does not let the account in, or post, holds its lane up: what waits there is tried again, at the longest
+every minute, until people have mended it. Only an envelope that is itself to blame is given up.
 """
 
 from __future__ import annotations
@@ -29,11 +33,14 @@ from bridge.service.waiting import NEVER, Backoff, Bell, crew
 from bridge.store import OutboxEntry, StoredOutboxEntry
 from mls.crypto.random import Random
 from transports.errors import (
+    ForbiddenError,
     LoginError,
     PermanentError,
     RateLimitedError,
     RetryableError,
+    RoomNotFoundError,
     TooLargeError,
+    UnsuitableRoomError,
     UntrustedServerError,
 )
 from transports.room import Network, RoomAddress, Transport
@@ -74,6 +81,10 @@ class Ledger(Protocol):
 
     def attempted(self, stored: StoredOutboxEntry, reason: str) -> None:
         """Note that it may not have arrived; it stays in the outbox."""
+        ...
+
+    def held(self, stored: StoredOutboxEntry, error: PermanentError) -> None:
+        """Note that the room does not let the account post; the entry stays in the outbox."""
         ...
 
     def failed(self, stored: StoredOutboxEntry, error: PermanentError | ProtocolError) -> None:
@@ -122,10 +133,13 @@ class Lane:
         self._items: dict[str, _Item] = {}
         """By transaction, in the order of the outbox."""
 
+    def __len__(self) -> int:
+        return len(self._items)
+
     @property
-    def entry_ids(self) -> set[int]:
-        """The entries that this lane has in hand."""
-        return {item.stored.id for item in self._items.values()}
+    def size(self) -> int:
+        """The bytes of all envelopes that this lane has in hand."""
+        return sum(len(item.stored.entry.envelope) for item in self._items.values())
 
     @property
     def has_unpublished(self) -> bool:
@@ -202,19 +216,21 @@ class Lane:
                 item.state = _State.WAITING
         except (LoginError, UntrustedServerError) as error:
             self._ledger.refused(error)
-            self._try_again(item, self._backoff.pause(), error.what)
+            self._try_again(item, self._pause(), error.what)
+        except (ForbiddenError, RoomNotFoundError, UnsuitableRoomError) as error:
+            self._hold(item, error)
         except (PermanentError, ProtocolError) as error:
             self._fail(item, error)
         except RateLimitedError as error:
-            pause = self._pause_of(error)
+            pause = self._pause(error)
             self._ledger.hold_until(self._clock.now() + pause)
             self._try_again(item, pause, error.what)
         except RetryableError as error:
-            self._try_again(item, self._pause_of(error), error.what)
+            self._try_again(item, self._pause(error), error.what)
         except Exception as error:
             # A fault of ours, or of a library: the envelope is not to blame, as far as anybody knows.
             log.exception("publishing failed unexpectedly", room=self.room)
-            self._try_again(item, self._backoff.pause(), type(error).__name__)
+            self._try_again(item, self._pause(), type(error).__name__)
         else:
             self._backoff.reset()
             item.state, item.published_at = _State.PUBLISHED, self._clock.now()
@@ -258,6 +274,12 @@ class Lane:
         if self._is_here(item):
             self._ledger.attempted(item.stored, reason)
 
+    def _hold(self, item: _Item, error: PermanentError) -> None:
+        item.state = _State.WAITING
+        self._retry_at = self._clock.now() + self._pause()
+        if self._is_here(item):
+            self._ledger.held(item.stored, error)
+
     def _fail(self, item: _Item, error: PermanentError | ProtocolError) -> None:
         if self._is_here(item):
             del self._items[item.stored.entry.transaction]
@@ -267,10 +289,13 @@ class Lane:
         """Whether the room has not shown it: it may, before the server's answer comes, or where that gets lost."""
         return self._items.get(item.stored.entry.transaction) is item
 
-    def _pause_of(self, error: RetryableError) -> int:
+    def _pause(self, error: RetryableError | None = None) -> int:
         """Return how many milliseconds to wait: as long as the server says, where it says so."""
-        pause = self._backoff.pause()
-        return pause if error.after is None else round(error.after * 1000)
+        if error is not None and error.after is not None:
+            return round(error.after * 1000)
+        # What was on its way together fails together, and counts as one failure.
+        left = self._retry_at - self._clock.now()
+        return left if left > 0 else self._backoff.pause()
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Final
 
 import structlog
@@ -59,6 +59,7 @@ class Service:
         self._clock = clock
         self._random = random
         self._metrics = metrics
+        store.on_transaction = metrics.store_transaction.observe
         self._accounts: dict[str, AccountRunner] = {}
         self._steppers: dict[str, Stepper] = {}
         self._listeners: dict[tuple[Account, RoomAddress], list[Callable[[FailedEntry], None]]] = defaultdict(list)
@@ -120,7 +121,7 @@ class Service:
             self._store,
             clock=self._clock,
             random=self._random,
-            on_step=self._kick,
+            on_posts=self._kick,
             on_taken=counter.inc,
         )
         self._steppers[consumer.name] = stepper
@@ -181,13 +182,15 @@ class Service:
             if stepper.consumer.account == account and stepper.consumer.room in rooms:
                 stepper.ring()
 
-    def _kick(self) -> None:
-        for account in self._accounts.values():
-            account.publisher.kick()
+    def _kick(self, accounts: Collection[Account]) -> None:
+        for runner in self._accounts.values():
+            runner.publisher.kick(accounts)
 
     def _entry_failed(self, failed: FailedEntry) -> None:
         for listener in self._listeners[failed.entry.account, failed.entry.room]:
             listener(failed)
+        # Who posts there may want to do something about it, and be woken for that.
+        self._events_came(failed.entry.account, (failed.entry.room,))
 
     def _begin(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         if self._is_running:

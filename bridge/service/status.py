@@ -7,22 +7,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from bridge.config import Config
 from bridge.observing.health import Readiness
 from bridge.relay import Side
-from bridge.service.clock import Clock
-from bridge.service.reporting import Report
-from bridge.store import Store, Transaction
+from bridge.service.control import Object
+from bridge.store import Transaction
 from transports.room import Account, RoomAddress
 
 if TYPE_CHECKING:
     from bridge.member.role import MemberRole
     from bridge.service.account import AccountRunner
 
-__all__ = ["describe", "read_stopped", "remember_sides"]
+__all__ = ["describe", "remember_sides", "sides_of"]
 
 _SIDES: Final = "sides"
 
@@ -39,9 +37,9 @@ async def describe(
     readiness: Readiness | None,
     accounts: Mapping[str, AccountRunner],
     members: Mapping[str, MemberRole],
-) -> Report:
+) -> Object:
     """Return how everything stands. `readiness` is `None` where no service runs."""
-    sides = {name: await _sides(tx, name) for name in config.rooms}
+    sides = {name: await sides_of(tx, name) for name in config.rooms}
     known = {name: side.account for one in sides.values() for name, side in one.items()}
     return {
         "running": readiness is not None,
@@ -74,41 +72,15 @@ async def describe(
     }
 
 
-async def read_stopped(config: Config, store: Store, clock: Clock) -> Report:
-    """Return what the database of a stopped service says."""
-    report: Report = {}
-    with suppress(_Discard):
-        async with store.transaction() as tx:
-            report = await describe(tx, config, None, {}, await _stored_members(tx, config, clock))
-            raise _Discard
-    return report
-
-
-class _Discard(Exception):  # noqa: N818 - not an error: nothing that reading has written is to be kept
-    """Ends a transaction without a commit."""
-
-
-async def _stored_members(tx: Transaction, config: Config, clock: Clock) -> dict[str, MemberRole]:
-    members = {}
-    for name, room in config.rooms.items():
-        side = None if room.member is None else (await _sides(tx, name)).get(room.member.account)
-        if side is not None:
-            from bridge.service.members import read_member  # noqa: PLC0415 - a mere relay loads no member
-            from bridge.store.member import MemberTransaction  # noqa: PLC0415 - the same
-
-            if isinstance(tx, MemberTransaction):
-                members[name] = await read_member(tx, room, side, now=clock.now())
-    return members
-
-
-async def _sides(tx: Transaction, room: str) -> dict[str, Side]:
+async def sides_of(tx: Transaction, room: str) -> dict[str, Side]:
+    """Return where a room's accounts were when it was last served, by their names in the configuration."""
     value = await tx.records.get(_SIDES, room.encode())
     stored = {} if value is None else json.loads(value)
     return {name: Side(Account(account), RoomAddress(address)) for name, (account, address) in stored.items()}
 
 
-def _group(member: MemberRole | None) -> Report | None:
-    if member is None:
+def _group(member: MemberRole | None) -> Object | None:
+    if member is None or not member.has_started:
         return None
     from bridge.service.members import describe_member  # noqa: PLC0415 - a mere relay loads no member
 

@@ -7,7 +7,7 @@ up waiting, and the step ends all the same, so that what the role holds in memor
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final, TypeAlias
 
 import structlog
@@ -19,7 +19,7 @@ from bridge.service.waiting import NEVER, Backoff, Bell
 from bridge.store import Store, Transaction
 from bridge.store.errors import CorruptStoreError, DiskFullError, UnavailableStoreError
 from mls.crypto.random import Random
-from transports.room import EnvelopeSeen
+from transports.room import Account, EnvelopeSeen
 
 __all__ = ["FATAL", "Action", "Stepper"]
 
@@ -50,13 +50,13 @@ class Stepper:
         *,
         clock: Clock,
         random: Random,
-        on_step: Callable[[], None],
+        on_posts: Callable[[Collection[Account]], None],
         on_taken: Callable[[int], None],
     ) -> None:
         self.consumer = consumer
         self._store = store
         self._clock = clock
-        self._on_step = on_step
+        self._on_posts = on_posts
         self._on_taken = on_taken
         self._bell = Bell(clock)
         self._backoff = Backoff(random)
@@ -174,7 +174,8 @@ class Stepper:
             except Exception as error:
                 log.exception("state could not be taken over", consumer=self.consumer.name)
                 raise StateLostError(self.consumer.name) from error
-        self._on_step()
+        if tx.outbox.added:
+            self._on_posts(tx.outbox.added)
 
     def _then(self, position: int, after: AfterCommit) -> AfterCommit:
         def both() -> None:

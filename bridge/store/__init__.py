@@ -1,7 +1,7 @@
 """What outlives the process: events, cursors, groups, seals, what is to be sent. One SQLite database, one owner.
 
 >>> from bridge.store import Store, StoreKey  # doctest: +SKIP
->>> store = await Store.open("relay.db", StoreKey.from_file(path), now=now)  # doctest: +SKIP
+>>> store = await Store.open("relay.db", StoreKey(key), now=now)  # doctest: +SKIP
 >>> async with store.transaction() as tx:  # doctest: +SKIP
 ...     await tx.events.append(account, batch.events)
 ...     await tx.cursors.put(account, batch.cursor)
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bridge.store.errors import StoreError
 from bridge.store.events import StoredEvent
-from bridge.store.keys import StoreKey, create_key_file, create_keyring_key
+from bridge.store.keys import StoreKey
 from bridge.store.log import StoredSeal
 from bridge.store.outbox import OutboxEntry, StoredOutboxEntry
 from bridge.store.store import Store
@@ -28,6 +28,4 @@ __all__ = [
     "StoredOutboxEntry",
     "StoredSeal",
     "Transaction",
-    "create_key_file",
-    "create_keyring_key",
 ]

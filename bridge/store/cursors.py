@@ -20,7 +20,7 @@ class Cursors:
 
     async def put(self, account: str, cursor: bytes) -> None:
         """Store the account's cursor: in the transaction that stores the events it stands behind."""
-        await self._statements.rows(
+        self._statements.write(
             "INSERT INTO cursors (account, cursor) VALUES (?, ?)"
             " ON CONFLICT (account) DO UPDATE SET cursor = excluded.cursor",
             account,

@@ -1,6 +1,7 @@
 """A SQLite database of this program, set up so that what is committed stays and what is deleted goes.
 
-One connection, in aiosqlite's thread. SQLite's errors leave as `StoreError`s.
+One connection, in aiosqlite's thread. SQLite's errors leave as `StoreError`s. A round to that thread and back takes
+longer than most statements do, so whoever has several to run hands them over together.
 """
 
 from __future__ import annotations
@@ -8,10 +9,10 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import aiosqlite
 
@@ -24,7 +25,7 @@ from bridge.store.errors import (
     translated,
 )
 
-__all__ = ["APPLICATION_ID", "Database", "Parameter", "Row"]
+__all__ = ["APPLICATION_ID", "Database", "Parameter", "Row", "Statement"]
 
 APPLICATION_ID: Final = 0x4D4C5342
 """What marks a SQLite file as ours: "MLSB"."""
@@ -33,6 +34,16 @@ Parameter: TypeAlias = str | bytes | int | None
 
 Row: TypeAlias = tuple[Any, ...]
 """What a statement yields. The tables are STRICT: each column holds what it is declared to hold."""
+
+
+class Statement(NamedTuple):
+    """One statement, run once for each set of parameters. What `sets` holds must not change any more."""
+
+    sql: str
+    sets: Sequence[Sequence[Parameter]] = ((),)
+
+
+Result = TypeVar("Result")
 
 _OLDEST_SQLITE: Final = (3, 37, 0)
 """STRICT tables."""
@@ -56,10 +67,17 @@ _PRAGMAS: Final = (
 logging.getLogger("aiosqlite").setLevel(logging.WARNING)
 
 
+class _Connection(aiosqlite.Connection):
+    async def run(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Do several things in the thread, and come back once."""
+        result: Result = await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
+        return result
+
+
 class Database:
     """An open database."""
 
-    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
+    def __init__(self, connection: _Connection, path: Path) -> None:
         self._connection = connection
         self.path = path
 
@@ -75,7 +93,9 @@ class Database:
             raise UnavailableStoreError(what, where=where, advice="Use a Python that comes with 3.37 or newer")
         _create_file(path)
         with _translating(where):
-            connection = aiosqlite.connect(path, isolation_level=None, timeout=_BUSY_TIMEOUT)
+            connection = _Connection(
+                lambda: sqlite3.connect(path, isolation_level=None, timeout=_BUSY_TIMEOUT), iter_chunk_size=1
+            )
             # A program that fails before it closes its store must end all the same: to SQLite that is a crash.
             connection._thread.daemon = True  # noqa: SLF001 - there is no other way to it
             await connection
@@ -89,15 +109,22 @@ class Database:
 
     async def execute(self, sql: str, parameters: Sequence[Parameter] = ()) -> list[Row]:
         """Run one statement, and return all its rows."""
-        with _translating(str(self.path)):
-            return [tuple(row) for row in await self._connection.execute_fetchall(sql, parameters)]
+        return await self.run(Statement(sql, (parameters,)))
 
-    async def execute_many(self, sql: str, parameters: Iterable[Sequence[Parameter]]) -> int:
-        """Run one statement for each set of parameters, and return how many rows changed in all."""
+    async def run(self, *statements: Statement) -> list[Row]:
+        """Run statements in order, up to the first that fails, and return the rows of the last one."""
+
+        def work(connection: sqlite3.Connection) -> list[Row]:
+            rows: list[Row] = []
+            for sql, sets in statements:
+                if len(sets) == 1:
+                    rows = connection.execute(sql, sets[0]).fetchall()
+                else:
+                    connection.executemany(sql, sets)
+            return rows
+
         with _translating(str(self.path)):
-            # Not closed, which would be another round to the thread: the cursor of a finished statement holds nothing.
-            cursor = await self._connection.executemany(sql, parameters)
-            return cursor.rowcount
+            return await self._connection.run(work)
 
     async def rollback(self) -> None:
         """Undo what was not committed. Does nothing where SQLite did so already, as on a full disk."""

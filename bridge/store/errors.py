@@ -3,7 +3,6 @@
 =========================  ===========================================================================================
 `StoreError`               the root; says what is wrong with which database, and what to do
 `WrongKeyError`            the key does not open this database
-`KeySourceError`           there is no key where one should be, or what is there is not one
 `StoreInUseError`          another process owns the database; `pid` says which
 `NewerStoreError`          a newer version of the program wrote it
 `CorruptStoreError`        it is damaged, or no database of this program
@@ -27,7 +26,6 @@ __all__ = [
     "CorruptStoreError",
     "DiskFullError",
     "FragmentError",
-    "KeySourceError",
     "NewerStoreError",
     "SealConflictError",
     "StoreConflictError",
@@ -41,7 +39,7 @@ __all__ = [
 
 
 class StoreError(Exception):
-    """The root of what this package raises on purpose. `where` is the database's file, or where its key should be."""
+    """The root of what this package raises on purpose. `where` is the database's file."""
 
     def __init__(self, what: str, *, where: str, advice: str = "") -> None:
         self.what = what
@@ -56,10 +54,6 @@ class WrongKeyError(StoreError):
     def __init__(self, *, where: str) -> None:
         advice = "Use the key that the database was made with, or last changed to; without it the data is lost"
         super().__init__("the key does not open this database", where=where, advice=advice)
-
-
-class KeySourceError(StoreError):
-    """There is no key where one should be, or what is there is not one."""
 
 
 class StoreInUseError(StoreError):

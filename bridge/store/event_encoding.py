@@ -22,6 +22,7 @@ from transports.room import (
     PlaintextSeen,
     RelayNote,
     RoomAddress,
+    RoomEnded,
     RoomEvent,
 )
 
@@ -29,7 +30,7 @@ __all__ = ["BadEventError", "decode_event", "decode_note", "encode_event", "enco
 
 VERSION: Final = 1
 
-_ENVELOPE, _PLAINTEXT, _MEMBERSHIP, _MALFORMED, _HISTORY_LOST = range(1, 6)
+_ENVELOPE, _PLAINTEXT, _MEMBERSHIP, _MALFORMED, _HISTORY_LOST, _ROOM_ENDED = range(1, 7)
 
 Item: TypeAlias = "int | bytes | list[Item] | None"
 """What the encoding is made of."""
@@ -79,6 +80,13 @@ def _event_items(event: RoomEvent) -> list[Item]:
             return [_MALFORMED, _origin_items(origin), encode_text(reason)]
         case HistoryLost(room, reason):
             return [_HISTORY_LOST, encode_text(room), encode_text(reason)]
+        case RoomEnded(room, reason, successor):
+            return [
+                _ROOM_ENDED,
+                encode_text(room),
+                encode_text(reason),
+                None if successor is None else encode_text(successor),
+            ]
         case _:
             assert_never(event)
 
@@ -119,6 +127,8 @@ def _event(items: list[Item]) -> RoomEvent:
             return MalformedSeen(_origin(origin), _text(reason))
         case int(), [room, reason] if kind == _HISTORY_LOST:
             return HistoryLost(RoomAddress(_text(room)), _text(reason))
+        case int(), [room, reason, successor] if kind == _ROOM_ENDED:
+            return RoomEnded(RoomAddress(_text(room)), _text(reason), _optional(_address, successor))
         case _:
             raise BadEventError
 
@@ -141,6 +151,10 @@ def _place_and_time(item: Item) -> tuple[RoomAddress, str, Account | None, int]:
 
 def _account(item: Item) -> Account:
     return Account(_text(item))
+
+
+def _address(item: Item) -> RoomAddress:
+    return RoomAddress(_text(item))
 
 
 def _optional(read: Callable[[Item], Value], item: Item) -> Value | None:

@@ -9,11 +9,14 @@ from typing import Final
 from bridge.store.errors import CorruptStoreError
 from bridge.store.event_encoding import BadEventError, decode_event, encode_event, encode_text
 from bridge.store.statements import Statements
-from transports.room import HistoryLost, RoomEvent
+from transports.room import HistoryLost, RoomEnded, RoomEvent
 
 __all__ = ["Events", "StoredEvent"]
 
 _LATEST: Final = (1 << 63) - 1
+
+_MAX_BYTES: Final = 8 << 20
+"""Of events that are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +33,37 @@ class Events:
     def __init__(self, statements: Statements) -> None:
         self._statements = statements
 
-    async def append(self, account: str, events: Sequence[RoomEvent]) -> int:
-        """Store what is new of `events`, and return how many that were: what has a known event id is not.
-
-        A `HistoryLost` has no id and is always new.
-        """
-        streams = {room: await self._stream(account, room) for room in dict.fromkeys(map(_room, events))}
-        return await self._statements.many(
-            "INSERT INTO events (stream, event_id, at, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            [(streams[_room(event)], *_id_and_time(event), encode_event(event)) for event in events],
+    async def append(self, account: str, events: Sequence[RoomEvent]) -> None:
+        """Store what is new of `events`: what has a known event id is not. Who has none, as `HistoryLost`, is new."""
+        for room in dict.fromkeys(map(_room, events)):
+            self._statements.write(
+                "INSERT INTO streams (account, room) VALUES (?, ?) ON CONFLICT DO NOTHING", account, room
+            )
+        self._statements.write_each(
+            "INSERT INTO events (stream, event_id, at, body)"
+            " VALUES ((SELECT id FROM streams WHERE account = ? AND room = ?), ?, ?, ?) ON CONFLICT DO NOTHING",
+            [(account, _room(event), *_id_and_time(event), encode_event(event)) for event in events],
         )
 
-    async def after(self, account: str, room: str, position: int, limit: int) -> list[StoredEvent]:
-        """Return up to `limit` events of a room that come after a position, in order."""
+    async def after(
+        self, account: str, room: str, position: int, limit: int, *, max_bytes: int = _MAX_BYTES
+    ) -> list[StoredEvent]:
+        """Return events of a room that come after a position, in order.
+
+        At most `limit` of them, and so many that they have `max_bytes` in all; but one always, if there is.
+        """
+        chosen = "stream = (SELECT id FROM streams WHERE account = ? AND room = ?) AND position > ?"
         rows = await self._statements.rows(
-            "SELECT position, body FROM events WHERE stream = (SELECT id FROM streams WHERE account = ? AND room = ?)"
-            " AND position > ? AND body IS NOT NULL ORDER BY position LIMIT ?",
-            account,
-            room,
-            position,
+            f"SELECT position, body FROM events WHERE {chosen} AND body IS NOT NULL AND position <= ("  # noqa: S608 - no input
+            "SELECT max(position) FROM ("
+            "SELECT position, sum(size) OVER (ORDER BY position) AS total,"
+            " row_number() OVER (ORDER BY position) AS number FROM ("
+            f"SELECT position, length(body) AS size FROM events WHERE {chosen} AND body IS NOT NULL"
+            " ORDER BY position LIMIT ?)) WHERE total <= ? OR number = 1) ORDER BY position",
+            *(account, room, position),
+            *(account, room, position),
             limit,
+            max_bytes,
         )
         return [StoredEvent(found, self._decode(body)) for found, body in rows]
 
@@ -65,13 +79,13 @@ class Events:
         chosen = (
             "stream = (SELECT id FROM streams WHERE account = ? AND room = ?) AND position <= ? AND body IS NOT NULL"
         )
-        await self._statements.rows(
+        self._statements.write(
             f"DELETE FROM events WHERE {chosen} AND event_id IS NULL",  # noqa: S608 - no input
             account,
             room,
             through,
         )
-        await self._statements.rows(
+        self._statements.write(
             f"UPDATE events SET body = NULL WHERE {chosen}",  # noqa: S608 - no input
             account,
             room,
@@ -83,17 +97,7 @@ class Events:
 
         An event that is told again after that is new again. What was not forgotten stays.
         """
-        await self._statements.rows("DELETE FROM events WHERE body IS NULL AND at < ?", before_ms)
-
-    async def _stream(self, account: str, room: str) -> int:
-        # The update changes nothing, and makes the statement return the id.
-        row = await self._statements.row(
-            "INSERT INTO streams (account, room) VALUES (?, ?)"
-            " ON CONFLICT (account, room) DO UPDATE SET room = excluded.room RETURNING id",
-            account,
-            room,
-        )
-        return 0 if row is None else int(row[0])
+        self._statements.write("DELETE FROM events WHERE body IS NULL AND at < ?", before_ms)
 
     def _decode(self, body: bytes) -> RoomEvent:
         try:
@@ -103,11 +107,11 @@ class Events:
 
 
 def _room(event: RoomEvent) -> str:
-    return event.room if isinstance(event, HistoryLost) else event.origin.room
+    return event.room if isinstance(event, HistoryLost | RoomEnded) else event.origin.room
 
 
 def _id_and_time(event: RoomEvent) -> tuple[bytes | None, int]:
-    if isinstance(event, HistoryLost):
+    if isinstance(event, HistoryLost | RoomEnded):
         return None, 0
     # A server's clock may say anything.
     return encode_text(event.origin.event_id), min(max(event.origin.at, 0), _LATEST)

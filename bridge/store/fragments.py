@@ -64,14 +64,14 @@ class Fragments:
             count,
         )
         if parts:
-            await self._statements.rows("DELETE FROM fragmented WHERE id = ?", whole_id)
+            self._statements.write("DELETE FROM fragmented WHERE id = ?", whole_id)
             return tuple(data for (data,) in parts)
         await self._evict(room, whole_id, budget)
         return None
 
     async def prune(self, before_ms: int) -> None:
         """Forget the incomplete envelopes that began before."""
-        await self._statements.rows("DELETE FROM fragmented WHERE at < ?", before_ms)
+        self._statements.write("DELETE FROM fragmented WHERE at < ?", before_ms)
 
     async def _begin(self, room: str, source: str, whole: bytes, count: int, at: int) -> int:
         ((whole_id,),) = await self._statements.rows(
@@ -93,10 +93,8 @@ class Fragments:
             if known[0] != part:
                 raise self._refused(f"part {index} of an envelope came twice, and differs")
             return False
-        await self._statements.rows(
-            "INSERT INTO fragments (fragmented, part, data) VALUES (?, ?, ?)", whole_id, index, part
-        )
-        await self._statements.rows("UPDATE fragmented SET size = size + ? WHERE id = ?", size, whole_id)
+        self._statements.write("INSERT INTO fragments (fragmented, part, data) VALUES (?, ?, ?)", whole_id, index, part)
+        self._statements.write("UPDATE fragmented SET size = size + ? WHERE id = ?", size, whole_id)
         return True
 
     async def _evict(self, room: str, newest: int, budget: int) -> None:
@@ -109,7 +107,7 @@ class Fragments:
             if used <= budget:
                 return
             used -= size
-            await self._statements.rows("DELETE FROM fragmented WHERE id = ?", whole_id)
+            self._statements.write("DELETE FROM fragmented WHERE id = ?", whole_id)
 
     def _refused(self, what: str) -> FragmentError:
         return FragmentError(what, where=self._statements.where)

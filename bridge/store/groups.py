@@ -32,14 +32,14 @@ class Groups:
         ]
         rows += [(group, *self._columns(part.key), part.data, None) for part in changes.put if not part.is_secret]
         if rows:
-            await self._statements.many(
+            self._statements.write_each(
                 'INSERT INTO group_parts ("group", kind, epoch, place, data, key_id) VALUES (?, ?, ?, ?, ?, ?)'
                 ' ON CONFLICT ("group", kind, epoch, place)'
                 " DO UPDATE SET data = excluded.data, key_id = excluded.key_id",
                 rows,
             )
         if changes.delete:
-            await self._statements.many(
+            self._statements.write_each(
                 'DELETE FROM group_parts WHERE "group" = ? AND kind = ? AND epoch = ? AND place = ?',
                 [(group, *self._columns(key)) for key in changes.delete],
             )
@@ -78,7 +78,7 @@ class Groups:
 
     async def delete(self, owner: str, group_id: bytes) -> None:
         """Delete a group, if it is there."""
-        await self._statements.rows("DELETE FROM groups WHERE owner = ? AND group_id = ?", owner, group_id)
+        self._statements.write("DELETE FROM groups WHERE owner = ? AND group_id = ?", owner, group_id)
 
     async def _advance(self, owner: str, group_id: bytes, changes: Changes) -> int:
         """Move the stored revision from the one that the step started from, and return the group's row."""

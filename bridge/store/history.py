@@ -30,7 +30,7 @@ class History:
         rows = await self._statements.rows("SELECT seq FROM sqlite_sequence WHERE name = 'history'")
         position = rows[0][0] + 1 if rows else 1
         ((key_id, sealed),) = await self._statements.seal((_place(owner, group_id, position), message))
-        await self._statements.rows(
+        self._statements.write(
             "INSERT INTO history (position, owner, group_id, message, key_id, at) VALUES (?, ?, ?, ?, ?, ?)",
             position,
             owner,
@@ -61,7 +61,7 @@ class History:
 
     async def purge(self, owner: str, before_ms: int) -> None:
         """Delete the account's messages that were kept before."""
-        await self._statements.rows("DELETE FROM history WHERE owner = ? AND at < ?", owner, before_ms)
+        self._statements.write("DELETE FROM history WHERE owner = ? AND at < ?", owner, before_ms)
 
 
 def _place(owner: str, group_id: bytes, position: int) -> Place:

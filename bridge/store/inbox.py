@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bridge.store.encryption import Place
 from bridge.store.statements import Statements
 
@@ -16,20 +18,27 @@ class Inbox:
 
     async def add(self, owner: str, group_id: bytes, message: bytes, at: int) -> int:
         """Store a message, in the transaction that stores its group's new state. Returns its position."""
+        (position,) = await self.add_all(owner, group_id, [message], at)
+        return position
+
+    async def add_all(self, owner: str, group_id: bytes, messages: Sequence[bytes], at: int) -> range:
+        """Store messages, in order, as `add` does. Returns their positions."""
+        if not messages:
+            return range(0)
         # The position is part of what the ciphertext is bound to, and none is ever given twice.
         rows = await self._statements.rows("SELECT seq FROM sqlite_sequence WHERE name = 'inbox'")
-        position = rows[0][0] + 1 if rows else 1
-        ((key_id, sealed),) = await self._statements.seal((_place(owner, group_id, position), message))
-        await self._statements.rows(
+        first = rows[0][0] + 1 if rows else 1
+        positions = range(first, first + len(messages))
+        places = [_place(owner, group_id, position) for position in positions]
+        sealed = await self._statements.seal(*zip(places, messages, strict=True))
+        self._statements.write_each(
             "INSERT INTO inbox (position, owner, group_id, message, key_id, at) VALUES (?, ?, ?, ?, ?, ?)",
-            position,
-            owner,
-            group_id,
-            sealed,
-            key_id,
-            at,
+            [
+                (position, owner, group_id, value, key_id, at)
+                for position, (key_id, value) in zip(positions, sealed, strict=True)
+            ],
         )
-        return int(position)
+        return positions
 
     async def unread(self, owner: str, limit: int, *, after: int = 0) -> list[tuple[int, bytes, bytes]]:
         """Return the position, group and bytes of up to `limit` messages behind a position, oldest first."""
@@ -47,7 +56,7 @@ class Inbox:
 
     async def acknowledge(self, owner: str, through: int) -> None:
         """Delete the account's messages up to and including a position: the application has them."""
-        await self._statements.rows("DELETE FROM inbox WHERE owner = ? AND position <= ?", owner, through)
+        self._statements.write("DELETE FROM inbox WHERE owner = ? AND position <= ?", owner, through)
 
 
 def _place(owner: str, group_id: bytes, position: int) -> Place:

@@ -43,7 +43,7 @@ class KeyPackages:
             return
         place = _place(owner, key_package.reference)
         ((key_id, bundle),) = await self._statements.seal((place, key_package.bundle))
-        await self._statements.rows(
+        self._statements.write(
             "INSERT INTO key_packages (owner, reference, key_package, bundle, key_id, is_last_resort, created_at,"
             " expires_at, spent_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             owner,
@@ -69,7 +69,7 @@ class KeyPackages:
 
     async def mark_spent(self, owner: str, reference: bytes, at: int) -> None:
         """Say that a Welcome answered it. The first time counts."""
-        await self._statements.rows(
+        self._statements.write(
             "UPDATE key_packages SET spent_at = ? WHERE owner = ? AND reference = ? AND spent_at IS NULL",
             at,
             owner,
@@ -78,7 +78,7 @@ class KeyPackages:
 
     async def delete(self, owner: str, reference: bytes) -> None:
         """Delete a KeyPackage with its private keys, if it is there."""
-        await self._statements.rows("DELETE FROM key_packages WHERE owner = ? AND reference = ?", owner, reference)
+        self._statements.write("DELETE FROM key_packages WHERE owner = ? AND reference = ?", owner, reference)
 
     def _stored(self, owner: str, row: Row) -> StoredKeyPackage:
         reference, key_package, is_last_resort, created_at, expires_at, spent_at, *sealed = row

@@ -32,7 +32,7 @@ class Log:
 
     async def put_envelope(self, scope: str, identity: bytes, envelope: bytes, at: int) -> None:
         """Keep an envelope. One that is kept already stays as it is: its identity is its hash."""
-        await self._statements.rows(
+        self._statements.write(
             "INSERT INTO log_envelopes (scope, identity, envelope, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
             scope,
             identity,
@@ -54,7 +54,7 @@ class Log:
         kept = await self.seal(scope, group_id, term, seq)
         if kept is None:
             place = self._statements.uint64(term), self._statements.uint64(seq)
-            await self._statements.rows(
+            self._statements.write(
                 "INSERT INTO log_seals (scope, group_id, term, seq, seal_hash, seal, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 scope,
                 group_id,
@@ -103,8 +103,8 @@ class Log:
 
     async def prune(self, scope: str, before_ms: int) -> None:
         """Drop what was kept before, but for each group's last seal."""
-        await self._statements.rows("DELETE FROM log_envelopes WHERE scope = ? AND at < ?", scope, before_ms)
-        await self._statements.rows(
+        self._statements.write("DELETE FROM log_envelopes WHERE scope = ? AND at < ?", scope, before_ms)
+        self._statements.write(
             "DELETE FROM log_seals WHERE scope = ? AND at < ? AND EXISTS ("
             " SELECT 1 FROM log_seals AS later WHERE later.scope = log_seals.scope"
             " AND later.group_id = log_seals.group_id"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from bridge.store.database import Row
 from bridge.store.errors import CorruptStoreError, StoreUsageError
@@ -11,6 +12,9 @@ from bridge.store.statements import Statements
 from transports.room import Account, RelayNote, RoomAddress
 
 __all__ = ["Outbox", "OutboxEntry", "StoredOutboxEntry"]
+
+_MAX_BYTES: Final = 8 << 20
+"""Of envelopes that are read at once."""
 
 _COLUMNS = (
     'id, account, room, envelope, "transaction", note, fallback, purpose, created_at,'
@@ -55,6 +59,8 @@ class Outbox:
 
     def __init__(self, statements: Statements) -> None:
         self._statements = statements
+        self.added: set[Account] = set()
+        """Whose entries this transaction has added."""
 
     async def add(self, entry: OutboxEntry) -> int:
         """Store an entry, and return its id. Raises `StoreUsageError` where the transaction was used before."""
@@ -73,6 +79,7 @@ class Outbox:
         if row is None:
             what = f"the outbox holds the transaction {entry.transaction} already"
             raise StoreUsageError(what, where=self._statements.where)
+        self.added.add(entry.account)
         return int(row[0])
 
     async def get(self, account: str, transaction: str) -> StoredOutboxEntry | None:
@@ -84,15 +91,35 @@ class Outbox:
         )
         return None if row is None else self._stored(row)
 
-    async def waiting(self, account: str, limit: int) -> list[StoredOutboxEntry]:
-        """Return up to `limit` entries that the room has not shown yet, published or not, oldest first."""
+    async def waiting(
+        self, account: str, room: str, limit: int, *, after: int = 0, max_bytes: int = _MAX_BYTES
+    ) -> list[StoredOutboxEntry]:
+        """Return entries that the room has not shown yet, published or not: those behind `after`, oldest first.
+
+        At most `limit` of them, and so many that their envelopes have `max_bytes` in all; but one always, if there is.
+        """
+        chosen = "account = ? AND room = ? AND reflected_at IS NULL AND id > ?"
         rows = await self._statements.rows(
-            f"SELECT {_COLUMNS} FROM outbox"  # noqa: S608 - no input
-            " WHERE account = ? AND reflected_at IS NULL ORDER BY id LIMIT ?",
-            account,
+            f"SELECT {_COLUMNS} FROM outbox WHERE {chosen} AND id <= ("  # noqa: S608 - no input
+            "SELECT max(id) FROM ("
+            "SELECT id, sum(size) OVER (ORDER BY id) AS total, row_number() OVER (ORDER BY id) AS number FROM ("
+            f"SELECT id, length(envelope) AS size FROM outbox WHERE {chosen} ORDER BY id LIMIT ?"
+            ")) WHERE total <= ? OR number = 1) ORDER BY id",
+            *(account, room, after),
+            *(account, room, after),
             limit,
+            max_bytes,
         )
         return [self._stored(row) for row in rows]
+
+    async def newest(self, account: str, after: int) -> dict[RoomAddress, int]:
+        """Return the newest entry behind `after` of each room that has not shown it yet."""
+        rows = await self._statements.rows(
+            "SELECT room, max(id) FROM outbox WHERE account = ? AND reflected_at IS NULL AND id > ? GROUP BY room",
+            account,
+            after,
+        )
+        return {RoomAddress(room): newest for room, newest in rows}
 
     async def count(self, account: str) -> int:
         """Return how many entries the room has not shown yet."""
@@ -103,11 +130,11 @@ class Outbox:
 
     async def mark_published(self, entry_id: int, at: int) -> None:
         """Say that the server took the entry."""
-        await self._statements.rows("UPDATE outbox SET published_at = ? WHERE id = ?", at, entry_id)
+        self._statements.write("UPDATE outbox SET published_at = ? WHERE id = ?", at, entry_id)
 
     async def mark_attempt(self, entry_id: int, at: int, error: str) -> None:
         """Say that publishing failed."""
-        await self._statements.rows(
+        self._statements.write(
             "UPDATE outbox SET attempts = attempts + 1, attempted_at = ?, error = ? WHERE id = ?", at, error, entry_id
         )
 
@@ -124,11 +151,11 @@ class Outbox:
 
     async def drop(self, entry_id: int) -> None:
         """Forget an entry, reflected or not."""
-        await self._statements.rows("DELETE FROM outbox WHERE id = ?", entry_id)
+        self._statements.write("DELETE FROM outbox WHERE id = ?", entry_id)
 
     async def prune(self, before_ms: int) -> None:
         """Forget the entries that the room has shown before. What still waits stays, however old."""
-        await self._statements.rows("DELETE FROM outbox WHERE reflected_at < ?", before_ms)
+        self._statements.write("DELETE FROM outbox WHERE reflected_at < ?", before_ms)
 
     def _stored(self, row: Row) -> StoredOutboxEntry:
         entry_id, account, room, envelope, transaction, note, fallback, purpose, created_at, *state = row

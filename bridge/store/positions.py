@@ -20,7 +20,7 @@ class Positions:
 
     async def put(self, consumer: str, position: int) -> None:
         """Store the consumer's position: in the transaction that stores what it made of the events."""
-        await self._statements.rows(
+        self._statements.write(
             "INSERT INTO positions (consumer, position) VALUES (?, ?)"
             " ON CONFLICT (consumer) DO UPDATE SET position = excluded.position",
             consumer,

@@ -27,7 +27,7 @@ class Records:
     async def put(self, space: str, key: bytes, value: bytes) -> None:
         """Store a value in place of the one before."""
         ((key_id, sealed),) = await self._statements.seal((_place(space, key), value))
-        await self._statements.rows(
+        self._statements.write(
             "INSERT INTO records (space, key, value, key_id) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (space, key) DO UPDATE SET value = excluded.value, key_id = excluded.key_id",
             space,
@@ -38,7 +38,7 @@ class Records:
 
     async def delete(self, space: str, key: bytes) -> None:
         """Delete a value, if there is one."""
-        await self._statements.rows("DELETE FROM records WHERE space = ? AND key = ?", space, key)
+        self._statements.write("DELETE FROM records WHERE space = ? AND key = ?", space, key)
 
     async def items(self, space: str) -> list[tuple[bytes, bytes]]:
         """Return the keys and values of a space, sorted by key."""

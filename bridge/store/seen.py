@@ -30,4 +30,4 @@ class Seen:
 
     async def prune(self, before_ms: int) -> None:
         """Forget what was seen before."""
-        await self._statements.rows("DELETE FROM seen WHERE at < ?", before_ms)
+        self._statements.write("DELETE FROM seen WHERE at < ?", before_ms)

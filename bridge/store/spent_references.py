@@ -15,7 +15,7 @@ class SpentReferences:
 
     async def add(self, group_id: bytes, reference: bytes) -> None:
         """Remember a reference that stood in a Welcome of the group."""
-        await self._statements.rows(
+        self._statements.write(
             "INSERT INTO spent_references (reference, group_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
             reference,
             group_id,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from bridge.store.database import Database, Parameter, Row
+from bridge.store.database import Database, Parameter, Row, Statement
 from bridge.store.encryption import KEY_SIZE, BadCiphertextError, Place, WrappingKey, decrypt, encrypt
 from bridge.store.errors import CorruptStoreError, StoreError, StoreUsageError
 
@@ -22,6 +22,10 @@ _FREE_KEYS_AHEAD: Final = 256
 class Statements:
     """One transaction's statements.
 
+    What only writes waits until something is read, or committed: then all of it goes to the database's thread in one
+    round, in order. So an error of a write may show at a later statement, and at the commit at the latest. SQLite's own
+    transaction begins at the first write: before, there is nobody who could change what is read.
+
     After one of them failed, the transaction can only be rolled back: SQLite may have done so already, and what
     comes after would be committed by itself.
     """
@@ -34,6 +38,8 @@ class Statements:
         self._data_key = data_key
         self._free_keys = free_keys
         self._random = random
+        self._waiting: list[Statement] = []
+        self._has_begun = False
         self._is_over = False
         self._failure: StoreError | None = None
 
@@ -53,24 +59,30 @@ class Statements:
 
     async def rows(self, sql: str, *parameters: Parameter) -> list[Row]:
         """Run one statement, and return all its rows."""
-        self._require_open()
-        try:
-            return await self._database.execute(sql, parameters)
-        except StoreError as error:
-            raise self._failed(error) from error.__cause__
+        if not sql.startswith("SELECT"):
+            self._begin()
+        return await self._run(Statement(sql, (parameters,)))
 
     async def row(self, sql: str, *parameters: Parameter) -> Row | None:
         """Run one statement, and return its first row."""
         found = await self.rows(sql, *parameters)
         return found[0] if found else None
 
-    async def many(self, sql: str, parameters: Iterable[Sequence[Parameter]]) -> int:
-        """Run one statement for each set of parameters, and return how many rows changed in all."""
+    def write(self, sql: str, *parameters: Parameter) -> None:
+        """Run one statement, before the next one that is waited for."""
+        self.write_each(sql, [parameters])
+
+    def write_each(self, sql: str, sets: Sequence[Sequence[Parameter]]) -> None:
+        """Run one statement for each set of parameters, before the next one that is waited for."""
         self._require_open()
-        try:
-            return await self._database.execute_many(sql, parameters)
-        except StoreError as error:
-            raise self._failed(error) from error.__cause__
+        self._begin()
+        self._waiting.append(Statement(sql, sets))
+
+    async def commit(self) -> None:
+        """Make what was done last. Raises the first failure, if there was one: there is nothing left to commit."""
+        self.require_success()
+        if self._has_begun:
+            await self._run(Statement("COMMIT"))
 
     async def seal(self, *values: tuple[Place, bytes]) -> list[Sealed]:
         """Encrypt values, each for its place, under new keys. The caller stores what is returned."""
@@ -82,7 +94,7 @@ class Statements:
             key = self._random(KEY_SIZE)
             keys.append((key_id, self._data_key.wrap(key, _key_place(key_id), self._random)))
             sealed.append((key_id, encrypt(key, value, place)))
-        await self.many(
+        self.write_each(
             "INSERT INTO value_keys (id, wrapped, is_free) VALUES (?, ?, 0)"
             " ON CONFLICT (id) DO UPDATE SET wrapped = excluded.wrapped, is_free = 0",
             keys,
@@ -116,14 +128,24 @@ class Statements:
         del free[:count]
         return taken
 
+    def _begin(self) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            self._waiting.append(Statement("BEGIN IMMEDIATE"))
+
+    async def _run(self, statement: Statement) -> list[Row]:
+        self._require_open()
+        batch, self._waiting = [*self._waiting, statement], []
+        try:
+            return await self._database.run(*batch)
+        except StoreError as error:
+            self._failure = self._failure or error
+            raise self._failure from error.__cause__
+
     def _require_open(self) -> None:
         self.require_success()
         if self._is_over:
             raise StoreUsageError("the transaction is over", where=self.where)
-
-    def _failed(self, error: StoreError) -> StoreError:
-        self._failure = self._failure or error
-        return error
 
 
 def _key_place(key_id: int) -> Place:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -63,6 +64,8 @@ class Store:
         self._holder: asyncio.Task[object] | None = None
         self._truncation: asyncio.Task[None] | None = None
         self._is_closed = False
+        self.on_transaction: Callable[[float], None] = lambda _: None
+        """Told after each transaction how many seconds it took, without waiting for its turn."""
 
     @classmethod
     async def open(
@@ -110,7 +113,7 @@ class Store:
         """Make `new_key` the one that opens the store. What is stored need not be encrypted anew."""
         async with self._statements() as statements:
             wrapped = _wrap(new_key, self._data_key, self._database_id, self._random)
-            await statements.rows("UPDATE store_key SET wrapped = ?", wrapped)
+            statements.write("UPDATE store_key SET wrapped = ?", wrapped)
         await self.truncate()
 
     async def truncate(self) -> None:
@@ -153,14 +156,13 @@ class Store:
         async with self._turn:
             self._require_open()
             self._holder = asyncio.current_task()
+            began = time.perf_counter()
             changes = self._database.changes
             statements = Statements(self._database, self._wrapping, self._free_keys, self._random)
             try:
-                await _uninterrupted(self._database.execute("BEGIN IMMEDIATE"))
                 yield statements
-                statements.require_success()
+                await _uninterrupted(statements.commit())
                 statements.end()
-                await _uninterrupted(self._database.execute("COMMIT"))
             except BaseException:
                 statements.end()
                 self._free_keys.clear()
@@ -169,6 +171,7 @@ class Store:
                 raise
             finally:
                 self._holder = None
+                self.on_transaction(time.perf_counter() - began)
                 if self._database.changes != changes:
                     self._truncate_soon()
 

@@ -28,7 +28,7 @@ class Trust:
 
     async def append(self, owner: str, account: str, signature_key: bytes, how: str, at: int) -> None:
         """Add a decision."""
-        await self._statements.rows(
+        self._statements.write(
             "INSERT INTO trust (owner, account, signature_key, how, at) VALUES (?, ?, ?, ?, ?)",
             owner,
             account,

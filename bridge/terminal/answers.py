@@ -11,6 +11,7 @@ from bridge.terminal.commands import HELP
 from bridge.terminal.conversation import (
     Add,
     Confirm,
+    Join,
     Leave,
     MemberShown,
     MembersListed,
@@ -59,6 +60,8 @@ def paint_done(request: Request, painter: Painter, width: int) -> list[Text]:
             return painter.notice(f"Removing {painter.people.full_label(account)}...", width)
         case Confirm(account):
             return painter.notice(f"Compared and equal: {painter.people.full_label(account)}", width, style="green")
+        case Join():
+            return painter.notice("You ask to be let in.", width)
         case Leave():
             return painter.notice("You leave the group.", width)
         case _:

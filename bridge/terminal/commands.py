@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from bridge.content import MAX_TEXT, harmless_line
-from bridge.terminal.conversation import Add, Confirm, Leave, Members, Quit, Remove, Request, Say, Status, Verify
+from bridge.terminal.conversation import Add, Confirm, Join, Leave, Members, Quit, Remove, Request, Say, Status, Verify
 from bridge.terminal.people import People, UnknownPersonError
 from bridge.terminal.transcript import Transcript
 
@@ -22,6 +22,7 @@ HELP: Final = (
     ("/add NAME", "let somebody in who asked"),
     ("/remove NAME", "remove somebody"),
     ("/status", "epoch, digits, connections, what waits"),
+    ("/join", "ask to be let in, again"),
     ("/leave", "leave the group for good"),
     ("/quit", "close this window; you stay in the group"),
 )
@@ -57,6 +58,7 @@ def read(line: str, people: People, transcript: Transcript, digits: Mapping[str,
 
 ALONE: Final[Mapping[str, Callable[[], Request | Quit | Help]]] = {
     "help": Help,
+    "join": Join,
     "leave": Leave,
     "members": Members,
     "quit": Quit,

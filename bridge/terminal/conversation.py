@@ -26,6 +26,7 @@ __all__ = [
     "Done",
     "EpochChanged",
     "Happening",
+    "Join",
     "Joined",
     "Leave",
     "LinkState",
@@ -296,6 +297,11 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class Join:
+    """Ask to be let in: again, by who was removed or cannot follow the group any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """Leave the group for good. The front end ends after it."""
 
@@ -305,7 +311,7 @@ class Quit:
     """End the front end. It never reaches the session."""
 
 
-Request: TypeAlias = Say | Add | Remove | Verify | Confirm | Members | Status | Leave
+Request: TypeAlias = Say | Add | Remove | Verify | Confirm | Members | Status | Join | Leave
 
 
 # --- What is answered -------------------------------------------------------------------------------------------------

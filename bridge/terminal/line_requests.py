@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from bridge.content import MAX_TEXT, MESSAGE_ID_SIZE, MessageId, harmless_line
-from bridge.terminal.conversation import Add, Confirm, Leave, Members, Quit, Remove, Request, Say, Status, Verify
+from bridge.terminal.conversation import Add, Confirm, Join, Leave, Members, Quit, Remove, Request, Say, Status, Verify
 
 __all__ = ["Acknowledge", "Asking", "LineError", "RequestId", "read_request"]
 
@@ -112,6 +112,7 @@ READERS: Final[Mapping[str, tuple[Reader, tuple[str, ...]]]] = {
     "members": (lambda _: Members(), ()),
     "status": (lambda _: Status(), ()),
     "ack": (_acknowledge, ("position",)),
+    "join": (lambda _: Join(), ()),
     "leave": (lambda _: Leave(), ()),
     "quit": (lambda _: Quit(), ()),
 }

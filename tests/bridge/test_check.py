@@ -15,6 +15,7 @@ import pytest
 
 from bridge.commands.check import _probe
 from bridge.config.secrets import new_key, write_secret
+from bridge.protocol.code_points import PROBE
 from bridge.protocol.envelope import open_envelope
 from bridge.servers import SynapseServer, XmppServer
 from tests.servers.matrix import Person, log_in
@@ -242,14 +243,14 @@ def test_wrong_configuration_is_told_before_anything_else(check: Check) -> None:
 
     result = check.run("--json")
 
-    assert (result.returncode, result.stdout) == (1, "")
+    assert (result.returncode, result.stdout) == (2, "")
     assert "accounts.it.jid is an example" in result.stderr
 
 
 @pytest.mark.parametrize("size", [4, 66, 67, 68, 69, 200, 16_388, 16_389, 16_390, 45_000, 120_000])
-def test_probe_is_an_envelope_of_the_size_that_nobody_knows(size: int) -> None:
+def test_probe_is_an_envelope_of_the_size_and_never_the_same(size: int) -> None:
     probe = _probe(size)
 
     assert size - 2 <= len(probe) <= size
-    assert open_envelope(probe).kind == 255
+    assert open_envelope(probe).kind == PROBE
     assert size < 20 or probe != _probe(size)

@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
 
 from bridge import __version__, cli
+from bridge.commands.listing import COMMANDS, load
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -73,6 +75,42 @@ def test_interrupt_outside_a_command_exits_with_130(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(cli, "app", interrupted)
 
     assert run(monkeypatch) == 130
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["no-such-command"]])
+def test_what_no_command_does_loads_no_command(arguments: list[str]) -> None:
+    watched = "import sys; from bridge import cli\ntry: cli.main()\nfinally: print(*sys.modules, file=sys.stderr)"
+    program = [sys.executable, "-c", watched, *arguments]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    modules = set(done.stderr.split())
+    assert "typer" in modules
+    heavy = {"nio", "slixmpp", "aiohttp", "cryptography", "mls", "mls.group", "bridge.config"}
+    assert not heavy & modules
+    assert {name for name in modules if name.startswith("bridge.commands.")} == {"bridge.commands.listing"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_says_what_each_command_says_of_itself(name: str) -> None:
+    command = load(name)
+    assert command.name == name
+    assert command.help is not None
+    first = " ".join(command.help.split("\n\n")[0].split())
+    assert first == COMMANDS[name]
+
+
+@pytest.mark.parametrize(
+    "name", ["registration", "check", "run", "chat", "status", "members", "verify", "join", "leave", "history"]
+)
+def test_a_wrong_configuration_is_wrong_usage(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run(monkeypatch, name, "--config", str(tmp_path / "none.yaml")) == 2
+    assert "is not there" in capsys.readouterr().err
+
+
+def test_a_command_mistyped_is_guessed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(monkeypatch, "verfy") == 2
+    assert "Did you mean 'verify'?" in capsys.readouterr().err
 
 
 def test_closed_pipe_is_no_traceback() -> None:

@@ -127,6 +127,40 @@ def test_options_answer_questions(tmp_path: Path) -> None:
     assert "mls-bridge registration --config other.yaml" in terminal.text
 
 
+def test_person_is_a_member_and_no_sequencer(tmp_path: Path) -> None:
+    options = ["--networks", "xmpp", "--xmpp-login", "password", "--xmpp-jid", "carol@tea.party", "--member", "xmpp"]
+    room = ["--xmpp-room", "tea@muc.tea.party", "--name", "tea", "--xmpp-server", "[::1]:15222"]
+    terminal = Terminal(tmp_path, "init", *options, *room)
+    terminal.answer("The password of carol@tea.party", "hunter2\n")
+
+    assert terminal.end() == 0
+
+    config = load(tmp_path / "mls-bridge.yaml")
+    assert (config.rooms["tea"].sequencer, config.rooms["tea"].member is not None) == (False, True)
+    account = config.accounts["muc"]
+    assert isinstance(account, XmppAccount)
+    assert account.server is not None
+    assert (account.server.host, account.server.port) == ("[::1]", 15222)
+    assert "mls-bridge chat " in terminal.text
+    assert "mls-bridge run" not in terminal.text
+
+
+def test_member_alone_may_be_the_sequencer(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = ["--networks", "matrix", "--member", "matrix", "--matrix-login", "password", "--sequencer"]
+
+    assert run(monkeypatch, "init", "--defaults", *options, *REAL[:4]) == 0
+
+    room = load(here / "mls-bridge.yaml").rooms["tea"]
+    assert (room.sequencer, room.member is not None) == (True, True)
+
+
+def test_bridge_may_leave_the_order_to_another(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(monkeypatch, "init", "--defaults", "--no-sequencer", *REAL) == 0
+
+    room = load(here / "mls-bridge.yaml").rooms["tea"]
+    assert (room.sequencer, room.relay) == (False, True)
+
+
 @pytest.mark.parametrize("key, code", [("\x03", 130), ("\x04", 1)], ids=["interrupt", "end of input"])
 @pytest.mark.parametrize("question", ["Which networks", "The password of"])
 def test_who_stops_half_way_leaves_nothing_behind(tmp_path: Path, question: str, key: str, code: int) -> None:
@@ -253,6 +287,8 @@ WRONG = {
     "control": (["--xmpp-room", "a\x1b@b.c"], "has control characters in it"),
     "login": (["--matrix-login", "magic"], "--matrix-login"),
     "member": (["--networks", "xmpp", "--member", "matrix"], "the room is not on matrix"),
+    "server": (["--xmpp-server", "localhost"], "'localhost' is no address; write it like 127.0.0.1:5222"),
+    "nothing": (["--networks", "xmpp", "--no-sequencer"], "there is nothing else that it could do"),
     "file": (["--config", "x.key"], "its name shall end in .yaml"),
 }
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import ssl
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
@@ -49,6 +50,7 @@ _MAX_WHAT: Final = 300
 _LOGIN_CODES: Final = frozenset(
     {"M_UNKNOWN_TOKEN", "M_MISSING_TOKEN", "M_USER_DEACTIVATED", "M_USER_LOCKED", "M_USER_SUSPENDED", "M_EXCLUSIVE"}
 )
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -150,9 +152,16 @@ async def _read_json(response: aiohttp.ClientResponse, where: str) -> JsonObject
             raise PermanentError(f"an answer of more than {_MAX_ANSWER // 2**20} MB", where=where)
     try:
         answer = json.loads(body)
+        if _SURROGATE.search(body):
+            answer = json.loads(_whole(json.dumps(answer, ensure_ascii=False)))
     except (ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None
+
+
+def _whole(text: str) -> str:
+    """Return a text with the halves of surrogate pairs that stand alone replaced: UTF-8 cannot hold them."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _error(status: int, answer: JsonObject, where: str) -> TransportError:

@@ -124,15 +124,17 @@ async def _read_back(transport: MatrixTransport, room: RoomAddress, probe: Probe
 
 async def _rate(transport: MatrixTransport, room: RoomAddress, probe: Probe) -> Finding:
     """Post until the server asks for patience, then once more to learn its pace."""
-    began = time.monotonic()
     passed = 0
     pause = 0.0
+    began = time.monotonic()
     try:
         while passed < _BURST:
             await transport.publish(room, probe(_SMALL), transaction=secrets.token_urlsafe(16))
             passed += 1
     except RateLimitedError as limited:
         pause = limited.after or 0.0
+    except TransportError as error:
+        return _unmeasured(passed, error)
     if not pause:
         pace = passed / (time.monotonic() - began)
         return Finding(Level.OK, "rate", f"{passed} messages at {pace:.0f} a second, and no limit met")
@@ -142,8 +144,16 @@ async def _rate(transport: MatrixTransport, room: RoomAddress, probe: Probe) -> 
             await transport.publish(room, probe(_SMALL), transaction=secrets.token_urlsafe(16))
     except RateLimitedError as limited:
         pause = max(pause, limited.after or 0.0)
+    except TransportError as error:
+        return _unmeasured(passed, error)
     what = f"{passed} messages at once, then one in {pause:.1f} s"
     return Finding(Level.WARNING if pause >= _SLOW else Level.OK, "rate", what, _APPSERVICE if pause >= _SLOW else "")
+
+
+def _unmeasured(passed: int, error: TransportError) -> Finding:
+    """Return that the pace could not be found out: what was found before holds all the same."""
+    what = f"not measured: after {passed} messages the server answered: {error.what}"
+    return Finding(Level.WARNING, "rate", what, "measure again later")
 
 
 async def _patiently(transport: MatrixTransport, room: RoomAddress, envelope: bytes, transaction: str) -> None:

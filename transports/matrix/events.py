@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Final, TypeGuard
 
 from transports.carriers import MATRIX_EVENT_TYPE, MATRIX_MAX_ENVELOPE
-from transports.matrix.uris import BadIdentifierError, account_uri
+from transports.matrix.uris import BadIdentifierError, account_uri, room_uri
 from transports.room import (
     Account,
     EnvelopeSeen,
@@ -36,16 +36,19 @@ from transports.room import (
     PlaintextSeen,
     RelayNote,
     RoomAddress,
+    RoomEnded,
     RoomEvent,
 )
 
 __all__ = ["TOLD_TYPES", "Entry", "envelope_content", "notice_content", "read_event"]
 
 CREATE: Final = "m.room.create"
+ENCRYPTION: Final = "m.room.encryption"
 MEMBER: Final = "m.room.member"
 MESSAGE: Final = "m.room.message"
+TOMBSTONE: Final = "m.room.tombstone"
 
-TOLD_TYPES: Final = (MATRIX_EVENT_TYPE, MESSAGE, MEMBER, CREATE)
+TOLD_TYPES: Final = (MATRIX_EVENT_TYPE, MESSAGE, MEMBER, CREATE, ENCRYPTION, TOMBSTONE)
 """What a server is asked for. Of `m.room.create` nothing is told: it marks where a room's history begins."""
 
 _VERSION: Final = 1
@@ -102,6 +105,8 @@ def read_event(raw: object, room: RoomAddress, own_user_id: str) -> Entry | None
         event = _plaintext(origin, content)
     elif kind == MEMBER and is_state:
         event = _membership(origin, raw, sender, content)
+    elif raw.get("state_key") == "" and kind in {ENCRYPTION, TOMBSTONE}:
+        event = _end(room, kind, content)
     begins_history = kind == CREATE and raw.get("state_key") == ""
     return Entry(event_id, origin.at, event, begins_history)
 
@@ -201,6 +206,22 @@ def _membership(
         case _:
             return None
     return MembershipSeen(origin, account, membership)
+
+
+def _end(room: RoomAddress, kind: str, content: Mapping[str, object]) -> RoomEnded | None:
+    """Return what ends a room. Neither can be taken back; of redacted ones the server keeps the effect, too."""
+    if kind == ENCRYPTION:
+        return RoomEnded(room, "Matrix's own encryption was switched on in it, and cannot be switched off", None)
+    return RoomEnded(room, "it was upgraded, and its people have moved on", _room(content.get("replacement_room")))
+
+
+def _room(room_id: object) -> RoomAddress | None:
+    if not isinstance(room_id, str):
+        return None
+    try:
+        return room_uri(room_id)
+    except BadIdentifierError:
+        return None
 
 
 def _account(user_id: object) -> Account | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 
-from transports.errors import ForbiddenError, RateLimitedError, TooLargeError
+from transports.errors import ForbiddenError, RateLimitedError, RoomNotFoundError, TooLargeError
 from transports.memory.clock import Clock
 from transports.memory.rules import RoomKind, RoomRules
 from transports.memory.timeline import Posted, Timeline
@@ -23,6 +23,7 @@ from transports.room import (
     PlaintextSeen,
     RelayNote,
     RoomAddress,
+    RoomEnded,
     RoomEvent,
 )
 
@@ -85,6 +86,7 @@ class MemoryRoom:
         self._transactions: dict[tuple[Account, str], str] = {}
         self._numbers = count(1)
         self._listeners: list[Callable[[], None]] = []
+        self._has_ended = False
 
     # What the transport asks.
 
@@ -114,7 +116,8 @@ class MemoryRoom:
     # What accounts do.
 
     def join(self, account: Account) -> None:
-        """Enter. Nothing happens where the account is in already. Raises `ForbiddenError`."""
+        """Enter. Nothing happens where the account is in already. Raises `ForbiddenError`, `RoomNotFoundError`."""
+        self._require_being()
         membership = self._members.get(account)
         if membership is Membership.JOINED:
             self._let_in(account)
@@ -170,7 +173,7 @@ class MemoryRoom:
         """Write into the room without encryption. Raises `TransportError`."""
         self._admit(account)
         self._spend(account)
-        body = text.encode()[:_MAX_BODY].decode(errors="ignore")
+        body = text.encode(errors="replace")[:_MAX_BODY].decode(errors="ignore")
         self._post(account, PlaintextSeen(self._origin(account), body))
 
     def post_malformed(self, account: Account, reason: str) -> None:
@@ -207,6 +210,12 @@ class MemoryRoom:
         """Let an account post as fast as it can, as servers let a bridge."""
         self._unlimited.add(account)
 
+    def end(self, reason: str, successor: RoomAddress | None = None) -> None:
+        """Be no more: whoever is in is told, and nobody enters or posts."""
+        self._has_ended = True
+        for server in self._timelines:
+            self._append(server, Posted(RoomEnded(self.address, reason, successor), self._clock.now(), 0))
+
     def cut(self, one: str, other: str) -> None:
         """Part two homeservers: each goes on with its own users, and holds back what is for the other."""
         for pair in ((one, other), (other, one)):
@@ -221,7 +230,12 @@ class MemoryRoom:
             for _ in link.on_the_way:
                 self._schedule(link, pair[1])
 
+    def _require_being(self) -> None:
+        if self._has_ended:
+            raise RoomNotFoundError("the room is no more", where=self.address)
+
     def _admit(self, account: Account) -> None:
+        self._require_being()
         if not self.is_in(account):
             raise ForbiddenError("the account is not in this room", where=self.address)
         if self._powers.get(account, 0) < self.rules.power_to_post:

@@ -10,6 +10,7 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from transports.errors import ConnectionLostError, ForbiddenError, LoginError, PermanentError
+from transports.memory.rules import RoomKind
 from transports.memory.timeline import Position
 from transports.room import (
     Account,
@@ -53,7 +54,7 @@ class MemoryTransport:
         self._live_since: dict[RoomAddress, int] = {}
         self._stop_listening: list[Callable[[], None]] = []
         self._changed = asyncio.Event()
-        self._on_the_way: set[asyncio.Event] = set()
+        self._on_the_way: dict[asyncio.Event, RoomAddress] = {}
         self._connections = 0
 
     @property
@@ -192,10 +193,13 @@ class MemoryTransport:
         delay = found.rules.posting.draw(self._world.random)
         if delay:
             connection, arrived = self._connections, asyncio.Event()
-            self._on_the_way.add(arrived)
+            before = [one for one, where in self._on_the_way.items() if where == room and found.kind is RoomKind.MUC]
+            self._on_the_way[arrived] = room
             self._world.clock.call_at(self._world.clock.now() + delay, arrived.set)
+            for one in before:  # a stream keeps its order
+                await one.wait()
             await arrived.wait()
-            self._on_the_way.discard(arrived)
+            del self._on_the_way[arrived]
             self._check_usable()
             if connection != self._connections:
                 raise ConnectionLostError("the connection broke on the way", where=self._account)

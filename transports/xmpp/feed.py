@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from transports.xmpp.events import Heard
-from transports.xmpp.occupants import AffiliationTold, Kicked
+from transports.xmpp.occupants import AffiliationTold, Destroyed, Kicked
 
 __all__ = ["MOST_BYTES", "MOST_ITEMS", "Feed", "Item"]
 
@@ -16,7 +16,7 @@ MOST_BYTES: Final = 16 * 1024 * 1024
 
 _REMEMBERED: Final = 2_000
 
-Item = Heard | AffiliationTold | Kicked
+Item = Heard | AffiliationTold | Kicked | Destroyed
 
 
 class Gap:

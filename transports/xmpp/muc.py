@@ -104,17 +104,18 @@ class Room:
         self._entry: asyncio.Future[Entered] | None = None
         self._last_heard = 0.0
         self._unarchived = 0
+        self._is_admitted = False
 
     @property
     def is_inside(self) -> bool:
         """Whether we are in the room, as far as we know."""
-        return self._occupants.is_inside
+        return self._occupants.is_inside and self._is_admitted
 
     @property
     def has_news(self) -> bool:
         """Whether there is something to be told, now or once we are in the room again."""
         if isinstance(self.out_because, PermanentError):
-            return not self.is_behind and len(self.feed) > 0
+            return (self.is_gone or not self.is_behind) and len(self.feed) > 0
         return self.is_behind or self.wants_members or len(self.feed) > 0 or self.feed.has_overflown
 
     @property
@@ -151,7 +152,7 @@ class Room:
                 not_a_member = ForbiddenError("the account is not a member of the room", where=self.jid)
                 self.exit(connection, not_a_member)
                 raise not_a_member
-            self.out_because = None
+            self.out_because, self._is_admitted = None, True
             return
         raise ForbiddenError(f"all nicknames like {self._nickname!r} are taken", where=self.jid)
 
@@ -170,7 +171,7 @@ class Room:
 
     def exit(self, connection: Connection, reason: TransportError) -> None:
         """Leave the room, if we are in it."""
-        if self.is_inside:
+        if self._occupants.is_inside:
             own = f"{self.jid}/{self._occupants.own_nickname}"
             with contextlib.suppress(ConnectionLostError):
                 connection.send(element(CLIENT, "presence", type="unavailable", to=own))
@@ -179,6 +180,7 @@ class Room:
     def lose(self, reason: TransportError) -> None:
         """Note that we are not in the room any more, and tell who waits for something from it."""
         self.losses += 1
+        self._is_admitted = False
         self._occupants = Occupants(self._nickname)
         self.out_because = reason
         if not self.is_behind:
@@ -235,7 +237,7 @@ class Room:
         if _TRANSACTION.fullmatch(transaction) is None:
             raise ValueError("a transaction has up to 64 letters, digits, '-' and '_'")
         if self.out_because is not None:
-            raise self.out_because
+            raise _refused_because(self.out_because)
         receipt = self.pending.expect(transaction, sum(len(part.text or "") for part in message.iter()))
         try:
             connection.send(message)
@@ -303,6 +305,7 @@ class Room:
                 self.lose(ConnectionLostError(f"out of the room: {reason}", where=self.jid))
             case Destroyed():
                 self.is_gone = True
+                self.feed.put(told)
                 self.lose(RoomNotFoundError("the room was destroyed", where=self.jid))
 
     async def _enter_as(self, connection: Connection, nickname: str) -> Entered:
@@ -332,6 +335,13 @@ class Room:
             self.exit(connection, RoomNotFoundError("there is no such room", where=self.jid))
 
     _envelope_bytes = XMPP_MAX_ENVELOPE
+
+
+def _refused_because(out: TransportError) -> TransportError:
+    """What a message meets in a room that we are not in: it is the room that refuses, whatever it said."""
+    if isinstance(out, RetryableError | ForbiddenError | RoomNotFoundError | UnsuitableRoomError):
+        return out
+    return ForbiddenError(f"the account is not in the room: {out.what}", where=out.where)
 
 
 async def read_setup(connection: Connection, room: str) -> RoomSetup:

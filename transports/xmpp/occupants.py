@@ -71,6 +71,9 @@ class Kicked:
 class Destroyed:
     """The room is no more."""
 
+    successor: str | None = None
+    """The JID of the room that was named in its place."""
+
 
 @dataclass(frozen=True, slots=True)
 class AffiliationTold:
@@ -146,8 +149,8 @@ class Occupants:
         if _SELF in codes or nickname == self.own_nickname:
             was_inside, self.is_inside = self.is_inside, False
             self._accounts.clear()
-            if child(x, MUC_USER, "destroy") is not None:
-                told.append(Destroyed())
+            if (destroy := child(x, MUC_USER, "destroy")) is not None:
+                told.append(Destroyed(destroy.get("jid")))
             elif was_inside:
                 told.append(Left(_why(codes)))
         return told

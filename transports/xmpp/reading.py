@@ -76,7 +76,7 @@ class Reader:
                 await self._read_members(room, place, connection)
             elif events := await self._catch_up(room, place, connection):
                 return events
-        if room.is_behind:
+        if room.is_behind and not room.is_gone:
             return []
         items, room.is_behind = room.feed.take(_MOST_EVENTS)
         events = tell(items, address=room.address, place=place, now=self._now)

@@ -14,12 +14,14 @@ from transports.room import (
     MembershipSeen,
     Origin,
     RoomAddress,
+    RoomEnded,
     RoomEvent,
 )
 from transports.xmpp.cursor import Place
 from transports.xmpp.events import Heard
 from transports.xmpp.feed import Item
-from transports.xmpp.occupants import AFFILIATIONS, AffiliationTold, Kicked
+from transports.xmpp.occupants import AFFILIATIONS, AffiliationTold, Destroyed, Kicked
+from transports.xmpp.uris import room_address
 
 __all__ = ["changes_since", "tell"]
 
@@ -40,6 +42,8 @@ def tell(items: Iterable[Item], *, address: RoomAddress, place: Place, now: Call
                     events.append(_membership(item.account, membership, item.actor, address, place, now()))
             case Kicked():
                 events.append(_membership(item.account, Membership.KICKED, item.actor, address, place, now()))
+            case Destroyed(successor=successor):
+                events.append(RoomEnded(address, "it was destroyed", room_address(successor)))
     return events
 
 

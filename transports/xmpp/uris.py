@@ -13,7 +13,7 @@ from slixmpp.jid import JID, InvalidJID
 from transports.errors import PermanentError
 from transports.room import Account, RoomAddress
 
-__all__ = ["account_of", "address_of_room", "bare_jid", "jid_of", "room_given"]
+__all__ = ["account_of", "address_of_room", "bare_jid", "jid_of", "room_address", "room_given"]
 
 _SCHEME: Final = "xmpp:"
 _LONGEST: Final = 3071
@@ -29,6 +29,12 @@ def account_of(jid: str | None) -> Account | None:
         return Account(_SCHEME + quote(bare_jid(jid or ""), safe=_SAFE))
     except PermanentError:
         return None
+
+
+def room_address(jid: str | None) -> RoomAddress | None:
+    """The room behind a JID that came from the network; `None` where it is not one of a room."""
+    account = account_of(jid)
+    return None if account is None or "@" not in account else RoomAddress(account)
 
 
 def address_of_room(jid: str) -> RoomAddress:

@@ -38,6 +38,12 @@ def three() -> Table:
     table.sit_down("alice", create=True)
     table.sit_down("bob")
     table.sit_down("carol", XMPP)
+    introduce(table)
+    return table
+
+
+def introduce(table: Table) -> None:
+    """Let Alice found the group and let in Bob, and Carol after comparing numbers."""
     table.hello()
     table.ask("bob")
     table.ask("carol")
@@ -45,7 +51,6 @@ def three() -> Table:
     assert isinstance(numbers, NumbersShown)
     assert table.do("carol", Verify("alice")) == NumbersShown("matrix:u/alice:one", "alice", numbers.digits)
     table.do("alice", Confirm("carol", numbers.digits))
-    return table
 
 
 def texts(table: Table, name: str) -> list[str]:

@@ -15,9 +15,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from bridge.config.models import Address
 from bridge.observing.health import HealthServer, Readiness
 from bridge.observing.metrics import Metrics
+from bridge.observing.withholding import Shortener, Withholder
 from transports.room import ConnectionState
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(20)]
+
+WITHHOLDER = Withholder(Shortener(bytes(32)))
 
 
 class Served:
@@ -26,7 +29,7 @@ class Served:
     def __init__(self) -> None:
         self.readiness = Readiness()
         self.metrics = Metrics()
-        self.server = HealthServer(Address("127.0.0.1", 0), lambda: self.readiness, self.metrics)
+        self.server = HealthServer(Address("127.0.0.1", 0), lambda: self.readiness, self.metrics, WITHHOLDER)
         self.address = Address("", 0)
 
     async def get(self, path: str) -> tuple[int, str, aiohttp.ClientResponse]:
@@ -84,10 +87,19 @@ async def test_not_ready_while_a_room_does_not_work(served: Served) -> None:
     assert body["rooms"] == {"tea": "no such room", "chess": "ok"}
 
 
+async def test_no_identifier_is_told_that_a_server_names(served: Served) -> None:
+    served.readiness = Readiness({"hs": ConnectionState.LIVE}, {"tea": "Room alias #tea:example.org not found"})
+
+    _, body = await served.ready()
+
+    digits = Shortener(bytes(32)).short("#tea:example.org")
+    assert body["rooms"] == {"tea": f"Room alias ~{digits} not found"}
+
+
 async def test_metrics_are_prometheuss(served: Served) -> None:
     metrics = served.metrics
     metrics.messages_in.labels("tea", "matrix", "relay").inc()
-    metrics.messages_out.labels("tea", "xmpp", "relay").inc(2)
+    metrics.messages_out.labels("tea", "xmpp").inc(2)
     metrics.relayed.labels("tea", "xmpp").inc(3)
     metrics.refused.labels("tea", "malformed").inc()
     metrics.seals.labels("tea").inc(4)
@@ -110,7 +122,7 @@ async def test_metrics_are_prometheuss(served: Served) -> None:
     }
     room = ("room", "tea")
     assert samples["mls_bridge_messages_in_total", (("network", "matrix"), ("role", "relay"), room)] == 1
-    assert samples["mls_bridge_messages_out_total", (("network", "xmpp"), ("role", "relay"), room)] == 2
+    assert samples["mls_bridge_messages_out_total", (("network", "xmpp"), room)] == 2
     assert samples["mls_bridge_relayed_total", (("network", "xmpp"), room)] == 3
     assert samples["mls_bridge_refused_total", (("reason", "malformed"), room)] == 1
     assert samples["mls_bridge_seals_total", (room,)] == 4
@@ -151,7 +163,7 @@ async def test_failure_inside_tells_nothing_outside(served: Served) -> None:
 
 
 async def test_port_that_is_taken_is_an_error_and_leaves_nothing_behind(served: Served) -> None:
-    second = HealthServer(served.address, Readiness, Metrics())
+    second = HealthServer(served.address, Readiness, Metrics(), WITHHOLDER)
 
     with pytest.raises(OSError, match="address already in use"):
         await second.start()
@@ -161,7 +173,7 @@ async def test_port_that_is_taken_is_an_error_and_leaves_nothing_behind(served: 
 
 
 async def test_stopping_closes_the_port_and_waiting_connections() -> None:
-    server = HealthServer(Address("127.0.0.1", 0), Readiness, Metrics())
+    server = HealthServer(Address("127.0.0.1", 0), Readiness, Metrics(), WITHHOLDER)
     address = await server.start()
     reader, writer = await asyncio.open_connection(*address)
     writer.write(b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -178,10 +190,10 @@ async def test_stopping_closes_the_port_and_waiting_connections() -> None:
 
 
 async def test_port_is_free_again_after_a_stop() -> None:
-    first = HealthServer(Address("127.0.0.1", 0), Readiness, Metrics())
+    first = HealthServer(Address("127.0.0.1", 0), Readiness, Metrics(), WITHHOLDER)
     address = await first.start()
     await first.stop()
-    second = HealthServer(address, Readiness, Metrics())
+    second = HealthServer(address, Readiness, Metrics(), WITHHOLDER)
 
     assert await second.start() == address
     await second.stop()
@@ -189,7 +201,7 @@ async def test_port_is_free_again_after_a_stop() -> None:
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
 async def test_ipv6_is_an_address_too() -> None:
-    server = HealthServer(Address("::1", 0), Readiness, Metrics())
+    server = HealthServer(Address("::1", 0), Readiness, Metrics(), WITHHOLDER)
     try:
         address = await server.start()
     except OSError:

@@ -2,7 +2,7 @@
 
 import random
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.order.lanes import ByteQuota
-from bridge.order.sealing import SEALED_KINDS, SealingSettings, Stop
+from bridge.order.sealing import MAX_IN_FLIGHT, SealingSettings, Stop
 from bridge.order.sequencer import Sequencer, signing_key
 from bridge.protocol.bodies import Hello, open_body
-from bridge.protocol.code_points import MAX_INLINE, MAX_SEAL_ENTRIES, EnvelopeKind
+from bridge.protocol.code_points import MAX_INLINE, MAX_SEAL_ENTRIES, SEALED_KINDS, EnvelopeKind
 from bridge.protocol.envelope import envelope, identity_of, open_envelope
 from bridge.protocol.seal import Seal, SealContent, check_seal, sign_seal, start_of_log
 from bridge.service.consumer import Consumer
-from bridge.store import Transaction
+from bridge.store import OutboxEntry, Transaction
 from mls.crypto.signature import Ed25519, SignaturePrivateKey
 from tests.bridge.relay.world import GROUP, Build, Process, World, crashing, message, posted
 from transports.memory import MemoryRoom, Rate, RoomKind, RoomRules
@@ -43,7 +43,11 @@ def home(world: World, rules: RoomRules | None = None, kind: RoomKind = RoomKind
     return world.network.create_room(HOME, members=(ALICE, EVE), rules=rules, kind=kind)
 
 
-def sequencing(sealing: SealingSettings | None = None, key: SignaturePrivateKey | None = None) -> Build:
+def sequencing(
+    sealing: SealingSettings | None = None,
+    key: SignaturePrivateKey | None = None,
+    on_shown: Callable[[int], None] = lambda _: None,
+) -> Build:
     async def build(tx: Transaction, process: Process) -> Sequence[Consumer]:
         chosen = key or await signing_key(tx, HOME, random.Random(str(process.path)).randbytes)
         hello = Hello(b"test", (HOME.encode(),), chosen.public_key, 1 << 20)
@@ -55,6 +59,7 @@ def sequencing(sealing: SealingSettings | None = None, key: SignaturePrivateKey 
                 hello=hello,
                 settings=sealing or SealingSettings(),
                 random=process.world.random.randbytes,
+                on_shown=on_shown,
             )
         ]
 
@@ -323,6 +328,97 @@ async def test_a_store_put_back_from_a_backup_stops_it(world: World, tmp_path: P
     assert len(seals(room)) == 2
 
 
+async def test_a_seal_that_the_room_refused_for_good_is_posted_again(world: World, tmp_path: Path) -> None:
+    room = home(world)
+    process = await start(world, tmp_path)
+    await world.settle()
+    for number in range(MAX_IN_FLIGHT + 2):  # so many that it would stand still without them
+        room.post_envelope(ALICE, message(COMMIT, b"%d" % number), transaction=f"{number}")
+        await process.read(BRIDGE)
+        await process.step(sequencer(process))
+        world.clock.advance(100)
+        await process.step(sequencer(process))
+        await refuse(process)
+    assert posted(room, EnvelopeKind.SEAL) == []
+    assert "too large" in (sequencer(process).alarm or "")
+
+    await world.settle()
+    world.clock.advance(60_000)
+    await world.settle()
+
+    assert len(sealed(room)) == MAX_IN_FLIGHT + 2
+    assert sequencer(process).alarm is None
+    assert sequencer(process).next_wake() == seals(room)[-1].timestamp + 10 * DAY
+
+
+async def test_a_hello_that_the_room_refused_for_good_is_posted_again(world: World, tmp_path: Path) -> None:
+    room = home(world)
+    process = await start(world, tmp_path)
+    await refuse(process)
+    room.post_envelope(ALICE, message(COMMIT, b"x"), transaction="1")
+    await world.settle()
+    assert posted(room, EnvelopeKind.HELLO, EnvelopeKind.SEAL) == []
+    world.clock.advance(60_000)
+    await world.settle()
+
+    assert len(sealed(room)) == 1
+
+
+async def refuse(process: Process) -> None:
+    """Do as a publisher does whose room takes nothing of what waits for it, for good."""
+    async with process.store.transaction() as tx:
+        for waiting in await tx.outbox.waiting(BRIDGE, HOME, 100):
+            await tx.outbox.drop(waiting.id)
+            sequencer(process).publishing_failed(waiting.entry, "too large")
+
+
+async def test_the_failure_of_somebody_elses_envelope_is_no_matter(world: World, tmp_path: Path) -> None:
+    home(world)
+    process = await start(world, tmp_path)
+    await world.settle()
+    entry = OutboxEntry(BRIDGE, HOME, message(COMMIT, b"a copy"), "copy-1", None, None, "copy", 0)
+    sequencer(process).publishing_failed(entry, "too large")
+
+    assert sequencer(process).alarm is None
+    assert sequencer(process).next_wake() is None
+
+
+async def test_a_room_that_has_ended_is_not_sealed_any_more(world: World, tmp_path: Path) -> None:
+    room = home(world)
+    process = await start(world, tmp_path)
+    await world.settle()
+    room.post_envelope(ALICE, message(COMMIT, b"before"), transaction="1")
+    await world.settle()
+    room.post_envelope(ALICE, message(COMMIT, b"unsealed"), transaction="2")
+    room.end("it was upgraded")
+    for consumer in process.consumers:
+        await process.read(BRIDGE)
+        await process.step(consumer)
+        world.clock.advance(DAY)
+        await process.step(consumer)
+
+    assert sequencer(process).alarm == "it was upgraded"
+    assert sequencer(process).next_wake() is None
+    async with process.store.transaction() as tx:
+        assert await tx.outbox.waiting(BRIDGE, HOME, 10) == []
+
+
+async def test_the_time_to_a_seal_is_told(world: World, tmp_path: Path) -> None:
+    room = home(world)
+    delays = list[int]()
+    process = await world.process(tmp_path / "s.db", [(BRIDGE, HOME)], sequencing(on_shown=delays.append))
+    await world.settle()
+    room.post_envelope(ALICE, message(COMMIT, b"x"), transaction="1")
+    await process.read(BRIDGE)
+    await process.step(sequencer(process))
+    world.clock.advance(700)
+    await world.settle()
+
+    assert len(sealed(room)) == 1
+    assert len(delays) == 1
+    assert 700 <= delays[0] <= 3_000
+
+
 async def test_a_seal_that_the_room_refused_for_good_is_posted_after_a_restart(world: World, tmp_path: Path) -> None:
     room = home(world)
     process = await start(world, tmp_path)
@@ -331,7 +427,7 @@ async def test_a_seal_that_the_room_refused_for_good_is_posted_after_a_restart(w
     await process.read(BRIDGE)
     await process.step(sequencer(process))
     async with process.store.transaction() as tx:
-        (waiting,) = await tx.outbox.waiting(BRIDGE, 10)
+        (waiting,) = await tx.outbox.waiting(BRIDGE, HOME, 10)
         await tx.outbox.drop(waiting.id)
     assert seals(room) == []
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.protocol.bodies import Hello, MembershipClaim
-from bridge.protocol.code_points import EnvelopeKind
-from bridge.protocol.envelope import envelope
+from bridge.protocol.code_points import PROBE, PROTOCOL_VERSION, EnvelopeKind
+from bridge.protocol.envelope import Envelope, envelope
 from bridge.relay.decisions import Copy, Effect, MeetRelay, decide
 from bridge.relay.pending import Pending, transaction_of
 from bridge.relay.settings import Counted, Side
@@ -49,6 +49,12 @@ def test_a_note_of_another_relay_is_replaced_by_what_this_one_saw() -> None:
     assert isinstance(copy, Copy)
     assert copy.note == RelayNote(A, ALICE, "$1", 7)
     assert copy.targets == (TARGET, THIRD)
+
+
+def test_a_probe_is_not_copied() -> None:
+    probe = Envelope(PROTOCOL_VERSION, PROBE, b"", b"random").encode()
+
+    assert decided(EnvelopeSeen(Origin(A, "$1", ALICE, 7), probe, None, None)) == ()
 
 
 @pytest.mark.parametrize("kind", [EnvelopeKind.HELLO, EnvelopeKind.MEMBERSHIP])

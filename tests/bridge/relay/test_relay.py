@@ -45,6 +45,7 @@ def relaying(
     settings: RelaySettings | None = None,
     counted: Counter[Counted] | None = None,
     is_live: Callable[[Side], bool] = lambda _: True,
+    has_ended: Callable[[Side], bool] = lambda _: False,
 ) -> Build:
     chosen = settings or RelaySettings(link=link, software="test", rooms=tuple(side.room for side in sides))
 
@@ -56,7 +57,13 @@ def relaying(
         generate = random.Random(str(process.path)).randbytes
         return [
             Relay(
-                side, [other for other in sides if other != side], chosen, random=generate, is_live=is_live, count=count
+                side,
+                [other for other in sides if other != side],
+                chosen,
+                random=generate,
+                is_live=is_live,
+                has_ended=has_ended,
+                count=count,
             )
             for side in sides
         ]
@@ -243,6 +250,44 @@ async def test_nothing_is_copied_to_a_room_that_has_not_been_read(world: World, 
     await world.settle()
 
     assert posted(b, TALK) == [message(TALK, b"known there"), message(TALK, b"new")]
+
+
+async def test_what_was_held_until_a_room_was_read_is_not_overtaken(world: World, tmp_path: Path) -> None:
+    a, b = rooms(world, A, B)
+    live = {A}
+    sides = sides_of("relay", A, B)
+    build = relaying(sides, is_live=lambda side: side.room in live)
+    process = await world.process(tmp_path / "relay.db", [(side.account, side.room) for side in sides], build)
+    a.post_envelope(ALICE, message(TALK, b"first"), transaction="1")
+    await process.work()
+
+    live.add(B)
+    a.post_envelope(ALICE, message(TALK, b"second"), transaction="2")
+    await world.settle()
+
+    assert posted(b, TALK) == [message(TALK, b"first"), message(TALK, b"second")]
+
+
+async def test_a_room_that_has_ended_gets_and_gives_nothing_more(world: World, tmp_path: Path) -> None:
+    a, b, c = rooms(world, A, B, C)
+    ended, counted = set[RoomAddress](), Counter[Counted]()
+    sides = sides_of("relay", A, B, C)
+    build = relaying(sides, counted=counted, has_ended=lambda side: side.room in ended)
+    process = await world.process(tmp_path / "relay.db", [(side.account, side.room) for side in sides], build)
+    await world.settle()
+    a.post_envelope(ALICE, message(TALK, b"before"), transaction="1")
+    a.end("it was upgraded")
+    await process.read(sides[0].account)
+    ended.add(A)
+    await world.settle()
+    b.post_envelope(BOB, message(TALK, b"after"), transaction="2")
+    await world.settle()
+
+    assert posted(a, TALK) == [message(TALK, b"before")]
+    assert posted(b, TALK) == posted(c, TALK) == [message(TALK, b"before"), message(TALK, b"after")]
+    assert counted[Counted.ROOM_ENDED] == 1
+    async with process.store.transaction() as tx:
+        assert await tx.outbox.waiting(sides[0].account, A, 10) == []
 
 
 async def test_joins_and_leaves_are_claimed_on_the_other_side_and_not_echoed(world: World, tmp_path: Path) -> None:

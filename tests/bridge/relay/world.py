@@ -169,7 +169,9 @@ class Process:
         """Post what the outbox holds; what the server does not take now is tried again later."""
         worked = False
         async with self.store.transaction() as tx:
-            waiting = await tx.outbox.waiting(account, limit)
+            rooms = await tx.outbox.newest(account, 0)
+            waiting = [one for room in rooms for one in await tx.outbox.waiting(account, room, limit)]
+        waiting.sort(key=lambda one: one.id)
         transport = self.transports[account]
         for stored in waiting:
             entry = stored.entry

@@ -10,6 +10,7 @@ import pytest
 
 from bridge.service import account as account_module
 from bridge.service import lane as lane_module
+from bridge.service import publishing as publishing_module
 from bridge.service import waiting
 from bridge.service.consumer import AfterCommit
 from bridge.service.errors import AccountStoppedError, ConsumerFailedError, StateLostError
@@ -24,13 +25,11 @@ from transports.errors import (
     PermanentError,
     RateLimitedError,
     RetryableError,
-    RoomNotFoundError,
     TooLargeError,
-    UnsuitableRoomError,
     UntrustedServerError,
 )
-from transports.memory import Delay, Rate, RoomKind
-from transports.room import ConnectionState, RoomAddress, Transport
+from transports.memory import Delay, Rate, RoomKind, RoomRules
+from transports.room import Account, ConnectionState, RoomAddress, Transport
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
 
@@ -83,10 +82,7 @@ async def test_what_may_pass_is_tried_again(world: World, error: Exception) -> N
     "error",
     [
         PermanentError("no", where="x"),
-        ForbiddenError("not here", where="x"),
-        RoomNotFoundError("where?", where="x"),
         TooLargeError("too much", where="x"),
-        UnsuitableRoomError("not this one", where="x"),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -99,10 +95,10 @@ async def test_what_will_not_pass_is_told_and_the_next_goes_on(world: World, err
         await running.say(notebook, "one", "two")
         await notebook.until(lambda: notebook.texts == ["two"])
         async with running.store.transaction() as tx:
-            assert await tx.outbox.waiting(ALICE, 10) == []
+            assert await tx.outbox.waiting(ALICE, TEA, 10) == []
 
-    assert [one.reason for one in failed] == [error.what]
-    assert world.metrics.refused.labels("alice", "unpublishable")._value.get() == 1
+    assert [(one.reason, one.is_held) for one in failed] == [(error.what, False)]
+    assert world.metrics.refused.labels(str(TEA), "unpublishable")._value.get() == 1
 
 
 @pytest.mark.parametrize("error_type", [LoginError, UntrustedServerError])
@@ -382,3 +378,52 @@ async def test_a_role_is_added_once(world: World) -> None:
     async with world.service(notebook) as running:
         with pytest.raises(ValueError, match="already"):
             running.service.add_consumer(notebook, role="test", room_name="tea")
+
+
+async def test_over_xmpp_envelopes_do_not_wait_for_each_others_answers(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    alice, room = Account("xmpp:alice@example.org"), RoomAddress("xmpp:tea@muc.example.org")
+    world.network.create_room(room, rules=RoomRules(posting=Delay(50, 50)), members=[alice])
+    notebook, texts = Notebook(account=alice, room=room), [str(number) for number in range(100)]
+    async with world.service(notebook, account=alice) as running:
+        await until(lambda: running.account.has_caught_up)
+        async with asyncio.timeout(2):  # one after the other they would take five seconds
+            await running.say(notebook, *texts[:99])
+            await running.say(notebook, texts[99], size=300_000)
+            await notebook.until(lambda: len(notebook.texts) == 100)
+
+    assert notebook.texts[:99] == texts[:99]
+    assert notebook.texts[99].startswith("99.")
+
+
+async def test_a_connection_that_comes_back_without_a_word_is_used_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing_module, "CATCH_UP_PATIENCE", 50)
+    notebook = Notebook()
+    async with world.service(notebook) as running:
+        await until(lambda: running.account.has_caught_up)
+        running.account._connection_changed(ConnectionState.LOST)
+        running.account._connection_changed(ConnectionState.LIVE)
+        await running.say(notebook, "one")
+        await notebook.until(lambda: notebook.texts == ["one"])
+
+
+async def test_what_was_told_before_a_connection_broke_does_not_mend_it(world: World) -> None:
+    faults, notebook = Faults(), Notebook()
+    async with world.service(notebook, wrap=faults) as running:
+        await until(lambda: running.account.has_caught_up)
+
+        async def break_connection() -> None:
+            running.account._connection_changed(ConnectionState.LOST)
+
+        faults.transport.on_batch = break_connection
+        await running.say(notebook, "one")
+        await notebook.until(lambda: notebook.texts == ["one"])
+        await running.say(notebook, "two")
+        await asyncio.sleep(0.1)
+        assert world.texts_in() == ["one"]
+
+        faults.transport.on_batch = failing()
+        running.account._connection_changed(ConnectionState.LIVE)
+        await notebook.until(lambda: notebook.texts == ["one", "two"])

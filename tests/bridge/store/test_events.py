@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import cbor2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.store import Transaction
 from bridge.store.errors import CorruptStoreError
 from bridge.store.event_encoding import BadEventError, decode_event, decode_note, encode_event, encode_note
 from bridge.store.member import MemberStore
@@ -21,6 +25,7 @@ from transports.room import (
     PlaintextSeen,
     RelayNote,
     RoomAddress,
+    RoomEnded,
     RoomEvent,
 )
 
@@ -40,6 +45,7 @@ events = st.one_of(
     st.builds(MembershipSeen, origins, text.map(Account), st.sampled_from(Membership)),
     st.builds(MalformedSeen, origins, text),
     st.builds(HistoryLost, text.map(RoomAddress), text),
+    st.builds(RoomEnded, text.map(RoomAddress), text, st.none() | text.map(RoomAddress)),
 )
 
 
@@ -101,13 +107,24 @@ def test_trailing_bytes_are_refused() -> None:
         decode_event(encode_event(HistoryLost(ROOM, "gone")) + b"\0")
 
 
+async def added(tx: Transaction, account: str, events: Sequence[RoomEvent]) -> int:
+    """Append events; return how many of them were new."""
+
+    async def count() -> int:
+        return sum([len(await tx.events.after(account, room, 0, 1_000)) for room in (ROOM, OTHER)])
+
+    before = await count()
+    await tx.events.append(account, events)
+    return await count() - before
+
+
 @pytest.mark.asyncio
 async def test_events_are_stored_once_and_read_in_order(store: MemberStore) -> None:
     async with store.transaction() as tx:
-        assert await tx.events.append("a", [seen(1), seen(2), seen(1)]) == 2
-        assert await tx.events.append("a", [seen(2), seen(3), seen(1, room=OTHER)]) == 2
-        assert await tx.events.append("b", [seen(1)]) == 1, "another account's room is another stream"
-        assert await tx.events.append("a", []) == 0
+        assert await added(tx, "a", [seen(1), seen(2), seen(1)]) == 2
+        assert await added(tx, "a", [seen(2), seen(3), seen(1, room=OTHER)]) == 2
+        assert await added(tx, "b", [seen(1)]) == 1, "another account's room is another stream"
+        assert await added(tx, "a", []) == 0
     async with store.transaction() as tx:
         stored = await tx.events.after("a", ROOM, 0, 10)
         assert [item.event for item in stored] == [seen(1), seen(2), seen(3)]
@@ -120,11 +137,26 @@ async def test_events_are_stored_once_and_read_in_order(store: MemberStore) -> N
 
 
 @pytest.mark.asyncio
+async def test_events_are_read_in_pieces(store: MemberStore) -> None:
+    sizes = [100, 100, 5000, 100, 100]
+    events = [replace(seen(number), envelope=bytes(size)) for number, size in enumerate(sizes)]
+    async with store.transaction() as tx:
+        await tx.events.append("a", events)
+    read = list[list[int]]()
+    async with store.transaction() as tx:
+        position = 0
+        while found := await tx.events.after("a", ROOM, position, 10, max_bytes=500):
+            position = found[-1].position
+            read.append([len(one.event.envelope) for one in found if isinstance(one.event, EnvelopeSeen)])
+    assert read == [[100, 100], [5000], [100, 100]]
+
+
+@pytest.mark.asyncio
 async def test_lost_history_has_no_id_and_is_always_new(store: MemberStore) -> None:
     lost = HistoryLost(ROOM, "the archive ends here")
     async with store.transaction() as tx:
-        assert await tx.events.append("a", [lost, lost]) == 2
-        assert await tx.events.append("a", [lost]) == 1
+        assert await added(tx, "a", [lost, lost]) == 2
+        assert await added(tx, "a", [lost]) == 1
         assert [item.event for item in await tx.events.after("a", ROOM, 0, 10)] == [lost] * 3
 
 
@@ -135,8 +167,8 @@ async def test_forgotten_events_are_still_known(store: MemberStore) -> None:
         first, lost, second, third = await tx.events.after("a", ROOM, 0, 10)
         await tx.events.forget("a", ROOM, second.position)
         assert await tx.events.after("a", ROOM, 0, 10) == [third]
-        assert await tx.events.append("a", [first.event, second.event]) == 0
-        assert await tx.events.append("a", [lost.event]) == 1
+        assert await added(tx, "a", [first.event, second.event]) == 0
+        assert await added(tx, "a", [lost.event]) == 1
         assert await tx.events.last_position("a", ROOM) > third.position
 
 
@@ -148,8 +180,8 @@ async def test_pruning_spares_what_was_not_forgotten(store: MemberStore) -> None
         await tx.events.forget("a", ROOM, second.position)
         await tx.events.prune(20)
         assert await tx.events.after("a", ROOM, 0, 10) == [third]
-        assert await tx.events.append("a", [second.event]) == 0, "its id is young enough to be known"
-        assert await tx.events.append("a", [first.event]) == 1, "its id was dropped"
+        assert await added(tx, "a", [second.event]) == 0, "its id is young enough to be known"
+        assert await added(tx, "a", [first.event]) == 1, "its id was dropped"
         assert await tx.events.last_position("a", ROOM) > third.position
 
 
@@ -160,8 +192,8 @@ async def test_text_and_times_that_no_server_should_send_are_stored(store: Membe
         PlaintextSeen(Origin(ROOM, "", None, -5), ""),
     ]
     async with store.transaction() as tx:
-        assert await tx.events.append("a", strange) == 2
-        assert await tx.events.append("a", strange) == 0
+        assert await added(tx, "a", strange) == 2
+        assert await added(tx, "a", strange) == 0
         assert [item.event for item in await tx.events.after("a", ROOM, 0, 10)] == strange
 
 

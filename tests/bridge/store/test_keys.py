@@ -1,24 +1,17 @@
-"""Keys: where they come from, and that they show nothing of themselves."""
+"""Keys: what they wrap, and that they show nothing of themselves."""
 
 from __future__ import annotations
 
-import base64
 import copy
 import pickle
-import stat
-from collections.abc import Iterator
-from pathlib import Path
 
-import keyring
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from keyring.backend import KeyringBackend
-from keyring.errors import KeyringLocked
 
 from bridge.store.encryption import WRAPPED_KEY_SIZE, BadCiphertextError, WrappingKey, decrypt, encrypt
-from bridge.store.errors import KeySourceError
-from bridge.store.keys import StoreKey, create_key_file, create_keyring_key
+from bridge.store.errors import StoreUsageError
+from bridge.store.keys import StoreKey
 
 VALUE = bytes(range(32))
 
@@ -79,90 +72,7 @@ def test_a_key_shows_nothing() -> None:
             leak(key)
 
 
-def test_a_key_file_is_created_for_its_owner_and_read_back(tmp_path: Path) -> None:
-    path = tmp_path / "key"
-    created = create_key_file(path, fixed)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert path.read_bytes() == created.reveal() == StoreKey.from_file(path).reveal() == VALUE
-    with pytest.raises(KeySourceError, match="the file is there already"):
-        create_key_file(path, bytes)
-    assert path.read_bytes() == VALUE
-    with pytest.raises(KeySourceError, match="cannot be written"):
-        create_key_file(tmp_path / "nowhere" / "key", fixed)
-
-
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
-def test_a_key_file_that_others_may_use_is_refused(tmp_path: Path, mode: int) -> None:
-    path = tmp_path / "key"
-    create_key_file(path, fixed)
-    path.chmod(mode)
-    with pytest.raises(KeySourceError, match=f"mode is {mode:o}.*chmod 600"):
-        StoreKey.from_file(path)
-
-
-@pytest.mark.parametrize("content", [b"", VALUE[:31], VALUE + b"\n"])
-def test_a_key_file_of_another_size_is_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "key"
-    path.touch(0o600)
-    path.write_bytes(content)
-    with pytest.raises(KeySourceError, match=f"{len(content)} bytes instead of 32"):
-        StoreKey.from_file(path)
-
-
-def test_a_key_file_that_is_none(tmp_path: Path) -> None:
-    with pytest.raises(KeySourceError, match="there is no key file"):
-        StoreKey.from_file(tmp_path / "nowhere")
-    with pytest.raises(KeySourceError, match="cannot be read"):
-        StoreKey.from_file(tmp_path)
-    with pytest.raises(KeySourceError, match="this is not a file"):
-        StoreKey.from_file(Path("/dev/null"))
-
-
-def test_a_key_in_the_environment() -> None:
-    text = base64.b64encode(VALUE).decode()
-    assert StoreKey.from_environment("KEY", {"KEY": f" {text}\n"}).reveal() == VALUE
-    for environment, what in (({}, "not set"), ({"KEY": "!"}, "not base64"), ({"KEY": "AAAA"}, "3 bytes instead")):
-        with pytest.raises(KeySourceError, match=what) as caught:
-            StoreKey.from_environment("KEY", environment)
-        assert caught.value.where == "the environment variable KEY"
-
-
-class MemoryKeyring(KeyringBackend):
-    """A keyring that ends with the test, and can be locked."""
-
-    priority = 1
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.passwords: dict[tuple[str, str], str] = {}
-        self.is_locked = False
-
-    def get_password(self, service: str, username: str) -> str | None:
-        if self.is_locked:
-            raise KeyringLocked
-        return self.passwords.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self.passwords[service, username] = password
-
-
-@pytest.fixture
-def memory_keyring() -> Iterator[MemoryKeyring]:
-    before, backend = keyring.get_keyring(), MemoryKeyring()
-    keyring.set_keyring(backend)
-    yield backend
-    keyring.set_keyring(before)
-
-
-def test_a_key_in_the_keyring(memory_keyring: MemoryKeyring) -> None:
-    with pytest.raises(KeySourceError, match="there is no key"):
-        StoreKey.from_keyring("mls-bridge", "alice")
-    assert create_keyring_key("mls-bridge", "alice", fixed).reveal() == VALUE
-    assert StoreKey.from_keyring("mls-bridge", "alice").reveal() == VALUE
-    with pytest.raises(KeySourceError, match="there is a key already"):
-        create_keyring_key("mls-bridge", "alice", fixed)
-    memory_keyring.is_locked = True
-    with pytest.raises(KeySourceError, match=r"cannot be used \(KeyringLocked\)"):
-        StoreKey.from_keyring("mls-bridge", "alice")
-    with pytest.raises(KeySourceError, match=r"cannot be used \(KeyringLocked\)"):
-        create_keyring_key("mls-bridge", "bob", fixed)
+@pytest.mark.parametrize("size", [0, 31, 33, 64])
+def test_a_key_of_another_size_is_refused(size: int) -> None:
+    with pytest.raises(StoreUsageError, match=f"the key of a store: it has {size} bytes instead of 32"):
+        StoreKey(bytes(size))

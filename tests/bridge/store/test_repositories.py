@@ -179,15 +179,39 @@ async def test_an_entry_waits_until_it_is_reflected(store: MemberStore) -> None:
     stored = StoredOutboxEntry(first, ENTRY, 130, None, 2, 120, "still none")
     untouched = StoredOutboxEntry(second, bare, None, None, 0, None, None)
     async with store.transaction() as tx:
-        assert await tx.outbox.waiting(ALICE, 10) == [stored, untouched]
-        assert await tx.outbox.waiting(ALICE, 1) == [stored]
+        assert await tx.outbox.waiting(ALICE, ROOM, 10) == [stored, untouched]
+        assert await tx.outbox.waiting(ALICE, ROOM, 1) == [stored]
         assert await tx.outbox.count(ALICE) == 2
         assert await tx.outbox.mark_reflected(ALICE, "transaction-1", 140)
         assert not await tx.outbox.mark_reflected(ALICE, "transaction-1", 150)
         assert not await tx.outbox.mark_reflected(ALICE, "somebody else's", 150)
-        assert await tx.outbox.waiting(ALICE, 10) == [untouched]
+        assert await tx.outbox.waiting(ALICE, ROOM, 10) == [untouched]
         assert await tx.outbox.get(ALICE, "transaction-1") == replace(stored, reflected_at=140)
         assert await tx.outbox.get(ALICE, "never") is None
+
+
+async def test_entries_are_read_room_by_room_in_pieces(store: MemberStore) -> None:
+    sizes = [10, 10, 50, 10, 200, 10]
+    async with store.transaction() as tx:
+        ids = [
+            await tx.outbox.add(replace(ENTRY, transaction=f"t{number}", envelope=bytes(size)))
+            for number, size in enumerate(sizes)
+        ]
+        other = await tx.outbox.add(replace(ENTRY, transaction="other", room=RoomAddress("memory:other")))
+        await tx.outbox.mark_reflected(ALICE, "t1", 140)
+
+        async def read(after: int, limit: int = 10, max_bytes: int = 70) -> list[int]:
+            found = await tx.outbox.waiting(ALICE, ROOM, limit, after=after, max_bytes=max_bytes)
+            return [stored.id for stored in found]
+
+        assert await read(0) == [ids[0], ids[2], ids[3]]
+        assert await read(ids[0], limit=1) == [ids[2]]
+        assert await read(ids[3]) == [ids[4]]
+        assert await read(ids[4], max_bytes=0) == [ids[5]]
+        assert await read(ids[5]) == []
+        assert await tx.outbox.newest(ALICE, 0) == {ROOM: ids[5], RoomAddress("memory:other"): other}
+        assert await tx.outbox.newest(ALICE, ids[5]) == {RoomAddress("memory:other"): other}
+        assert await tx.outbox.newest(ALICE, other) == {}
 
 
 async def test_entries_are_dropped_and_pruned(store: MemberStore) -> None:
@@ -201,7 +225,7 @@ async def test_entries_are_dropped_and_pruned(store: MemberStore) -> None:
         assert await tx.outbox.get(ALICE, "reflected") is not None
         await tx.outbox.prune(141)
         assert await tx.outbox.get(ALICE, "reflected") is None
-        assert [item.entry.transaction for item in await tx.outbox.waiting(ALICE, 10)] == ["waiting"]
+        assert [item.entry.transaction for item in await tx.outbox.waiting(ALICE, ROOM, 10)] == ["waiting"]
 
 
 async def test_a_transaction_is_used_once_by_an_account(store: MemberStore) -> None:
@@ -210,7 +234,7 @@ async def test_a_transaction_is_used_once_by_an_account(store: MemberStore) -> N
         with pytest.raises(StoreUsageError, match="holds the transaction transaction-1 already"):
             await tx.outbox.add(replace(ENTRY, envelope=b"another"))
     async with store.transaction() as tx:
-        assert [item.entry for item in await tx.outbox.waiting(ALICE, 10)] == [ENTRY]
+        assert [item.entry for item in await tx.outbox.waiting(ALICE, ROOM, 10)] == [ENTRY]
 
 
 async def test_a_damaged_note_is_a_clear_error(store: MemberStore) -> None:
@@ -220,7 +244,7 @@ async def test_a_damaged_note_is_a_clear_error(store: MemberStore) -> None:
         await statements.rows("UPDATE outbox SET note = x'00'")
     async with store.transaction() as tx:
         with pytest.raises(CorruptStoreError, match="a note in the outbox is damaged"):
-            await tx.outbox.waiting(ALICE, 1)
+            await tx.outbox.waiting(ALICE, ROOM, 1)
 
 
 async def test_what_is_secret_is_nowhere_in_the_files(store: MemberStore) -> None:

@@ -174,3 +174,21 @@ async def test_an_address_that_is_none_is_refused(url: str, expected: type[Perma
     with pytest.raises(expected) as raised:
         MatrixTransport(url, TokenLogin("token"))
     assert "password@" not in str(raised.value)
+
+
+async def test_halves_of_characters_are_replaced_wherever_they_stand() -> None:
+    body = r'{"\ud800": ["a\udfffb", {"next": "\ud83d\ude00 \uDBFF\uD800", "n": 1.5}], "plain": "\\ud800"}'
+
+    async def answer(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(body=body.encode())
+
+    async with serving(answer) as url:
+        server = Homeserver(url)
+        try:
+            answered = await server.get("sync")
+        finally:
+            await server.close()
+    assert answered == {
+        "\ufffd": ["a\ufffdb", {"next": "\U0001f600 \ufffd\ufffd", "n": 1.5}],
+        "plain": "\\ud800",
+    }

@@ -11,7 +11,7 @@ from bridge.servers import SynapseServer
 from tests.transports.matrix.scene import Seen, envelopes, make_room, of_type, people, read
 from transports.matrix import MatrixTransport, TokenLogin, reading
 from transports.matrix.uris import room_id_of
-from transports.room import HistoryLost, RoomAddress
+from transports.room import HistoryLost, RoomAddress, RoomEnded
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(120)]
 
@@ -30,7 +30,9 @@ async def post(sender: MatrixTransport, room: RoomAddress, count: int, name: str
 def of_room(seen: Seen, room: RoomAddress) -> Seen:
     """Return what was seen of one room."""
     here = Seen()
-    here.events = [event for event in seen.events if not isinstance(event, HistoryLost) and event.origin.room == room]
+    here.events = [
+        event for event in seen.events if not isinstance(event, HistoryLost | RoomEnded) and event.origin.room == room
+    ]
     return here
 
 

@@ -19,6 +19,7 @@ from transports.room import (
     PlaintextSeen,
     RelayNote,
     RoomAddress,
+    RoomEnded,
     RoomEvent,
 )
 
@@ -213,3 +214,26 @@ def test_an_event_of_any_content_gives_a_value(kind: str, content: object, field
     if entry is not None:
         assert entry.size < 200_000
         assert 0 <= entry.at < 2**63
+
+
+@pytest.mark.parametrize(
+    "replacement,successor",
+    [("!next:a.org", "matrix:roomid/next:a.org"), ("!next", "matrix:roomid/next"), ("next", None), (None, None)],
+)
+def test_an_upgrade_ends_the_room_and_names_its_successor(replacement: object, successor: str | None) -> None:
+    ended = told(event("m.room.tombstone", {"body": "moved", "replacement_room": replacement}, state_key=""))
+    assert isinstance(ended, RoomEnded)
+    assert (ended.room, ended.successor) == (ROOM, successor)
+    assert "upgraded" in ended.reason
+
+
+def test_encryption_that_is_switched_on_ends_the_room() -> None:
+    ended = told(event("m.room.encryption", {"algorithm": "m.megolm.v1.aes-sha2"}, state_key=""))
+    assert isinstance(ended, RoomEnded)
+    assert "encryption" in ended.reason
+
+
+@pytest.mark.parametrize("kind", ["m.room.encryption", "m.room.tombstone"])
+@pytest.mark.parametrize("fields", [{}, {"state_key": "x"}, {"state_key": None}])
+def test_what_is_not_the_rooms_state_ends_nothing(kind: str, fields: dict[str, object]) -> None:
+    assert told(event(kind, {}, **fields)) is None

@@ -29,7 +29,7 @@ from transports.errors import (
 )
 from transports.matrix import MatrixSession, MatrixTransport, PasswordLogin
 from transports.matrix.rooms import CREATOR_POWER
-from transports.matrix.uris import room_id_of
+from transports.matrix.uris import room_id_of, room_uri
 from transports.room import (
     Account,
     EnvelopeSeen,
@@ -39,6 +39,7 @@ from transports.room import (
     PlaintextSeen,
     RelayNote,
     RoomAddress,
+    RoomEnded,
     Transport,
 )
 
@@ -299,3 +300,23 @@ async def test_a_cursor_of_another_account_is_refused(synapse: SynapseServer) ->
         for cursor in (seen.cursor, b"junk"):
             with pytest.raises(PermanentError, match="cursor"):
                 await read(bob, Seen(cursor))
+
+
+@pytest.mark.parametrize("way", ["upgrade", "encryption"])
+async def test_a_room_that_ends_while_one_is_in_it_says_so(synapse: SynapseServer, way: str) -> None:
+    async with people(synapse, synapse) as (alice, bob):
+        room = await make_room(alice, bob)
+        seen = await read(bob, Seen())
+        if way == "upgrade":
+            path: tuple[str, ...] = ("rooms", room_id_of(room), "upgrade")
+            answer = await alice.homeserver.post(*path, body={"new_version": "10"})
+            successor = room_uri(str(answer["replacement_room"]))
+        else:
+            path = ("rooms", room_id_of(room), "state", "m.room.encryption", "")
+            await alice.homeserver.put(*path, body={"algorithm": "m.megolm.v1.aes-sha2"})
+            successor = None
+        await read(bob, seen, lambda seen: bool(of_type(seen.events, RoomEnded)))
+        (ended,) = of_type(seen.events, RoomEnded)
+        assert (ended.room, ended.successor) == (room, successor)
+        with pytest.raises(UnsuitableRoomError):
+            await bob.join(room)

@@ -169,9 +169,9 @@ class Scene:
         item = element(MUC_ADMIN, "item", nick=nickname, role=role)
         await self.owner.connection.request("set", room, element(MUC_ADMIN, "query", item))
 
-    async def destroy(self, room: str) -> None:
-        """Destroy a room."""
-        destroy = element(MUC_OWNER, "destroy")
+    async def destroy(self, room: str, *, successor: str | None = None) -> None:
+        """Destroy a room, and name another one in its place."""
+        destroy = element(MUC_OWNER, "destroy", jid=successor)
         await self.owner.connection.request("set", room, element(MUC_OWNER, "query", destroy))
 
 

@@ -95,6 +95,8 @@ def test_why_we_are_out(code: str, reason: str) -> None:
 def test_a_room_that_is_destroyed_says_so() -> None:
     destroyed = presence("alice", "110", kind="unavailable", extra=element(MUC_USER, "destroy"))
     assert told_by(inside(), destroyed) == [Destroyed()]
+    moved = presence("alice", "110", kind="unavailable", extra=element(MUC_USER, "destroy", jid="cake@muc.example.org"))
+    assert told_by(inside(), moved) == [Destroyed("cake@muc.example.org")]
 
 
 def test_affiliations_of_those_who_are_not_there_come_in_messages() -> None:

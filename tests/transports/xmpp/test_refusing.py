@@ -15,7 +15,7 @@ from transports.errors import (
     TooLargeError,
     UnsuitableRoomError,
 )
-from transports.room import Account, Membership, MembershipSeen, RoomAddress
+from transports.room import Account, Membership, MembershipSeen, RoomAddress, RoomEnded
 from transports.xmpp import XmppTransport
 from transports.xmpp.elements import CLIENT, MUC_USER, Element, child, element
 
@@ -144,7 +144,10 @@ async def test_a_room_that_is_destroyed_is_not_made_again(scene: Scene) -> None:
     gone, kept = await alice.join(tea), await alice.join(coffee)
     heard = scene.listen(alice)
     await heard.live()
-    await scene.destroy(tea)
+    await scene.destroy(tea, successor=coffee)
+    await heard.until(lambda: heard.of(RoomEnded))
+    (ended,) = heard.of(RoomEnded)
+    assert (ended.room, ended.successor) == (gone.address, kept.address)
     await alice.publish(kept.address, b"here", transaction="t1")
     await heard.until(lambda: b"here" in heard.envelopes)
     with pytest.raises(RoomNotFoundError, match="destroyed"):

@@ -1,0 +1,108 @@
+"""A member that is read back from its database after every single step behaves as one that never stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bridge.member import storing
+from bridge.member.state import Session
+from bridge.member.step import Step
+from bridge.member.storing import Names
+from bridge.store import StoreKey
+from bridge.store.member import MemberStore
+from bridge.terminal.conversation import Add, Join, Leave, Remove, Say
+from tests.bridge.member.table import XMPP, Seat, Table
+from tests.bridge.member.test_groups import introduce, texts
+
+
+class StoredTable(Table):
+    """A table at which everybody falls asleep after each step, and remembers what is in the database."""
+
+    def __init__(self, folder: Path, runner: asyncio.Runner) -> None:
+        super().__init__()
+        self._folder = folder
+        self._runner = runner
+        self._stores: dict[str, MemberStore] = {}
+
+    def finish(self, seat: Seat, step: Step) -> None:
+        self._runner.run(self._write(seat, step))
+        super().finish(seat, step)
+        seat.session = self._runner.run(self._read(seat.session))
+
+    async def close(self) -> None:
+        for store in self._stores.values():
+            await store.close()
+
+    async def _write(self, seat: Seat, step: Step) -> None:
+        session = seat.session
+        if session.account not in self._stores:
+            path = self._folder / f"{len(self._stores)}.db"
+            self._stores[session.account] = await MemberStore.open(path, StoreKey(bytes(32)), now=self.now)
+            async with self._stores[session.account].transaction() as tx:
+                await storing.save_client(tx, session.identity, session.client)
+        async with self._stores[session.account].transaction() as tx:
+            await storing.save(tx, Names(session.account), session, step)
+
+    async def _read(self, session: Session) -> Session:
+        names = Names(session.account)
+        async with self._stores[session.account].transaction() as tx:
+            return await storing.load(tx, names, session.account, session.room, session.settings, self.random)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Iterator[StoredTable]:
+    with asyncio.Runner() as runner:
+        made = StoredTable(tmp_path, runner)
+        try:
+            yield made
+        finally:
+            runner.run(made.close())
+
+
+def sit_down(table: StoredTable) -> None:
+    table.sit_down("alice", create=True)
+    table.sit_down("bob")
+    table.sit_down("carol", XMPP)
+    introduce(table)
+
+
+def test_a_whole_life_from_the_database(table: StoredTable) -> None:
+    sit_down(table)
+    table.do("alice", Say("Tea?"))
+    table.do("carol", Say("Yes."))
+    assert texts(table, "carol") == ["Tea?"]
+    assert texts(table, "bob") == ["Tea?", "Yes."]
+    table.seats["carol"].deaf = True
+    for number in range(5):
+        table.do("bob", Say(f"{number}"))
+    table.do("alice", Remove("bob"))
+    table.do("alice", Say("The end."))
+    table.listen("carol")
+    assert texts(table, "carol") == ["Tea?", *(f"{number}" for number in range(5)), "The end."]
+    assert len(table.epochs()) == 1
+    table.do("carol", Leave())
+    table.pass_time(10_000)
+    assert [name for name, seat in table.seats.items() if seat.session.is_active] == ["alice"]
+
+
+def test_who_was_removed_comes_back_into_a_new_state(table: StoredTable) -> None:
+    sit_down(table)
+    table.do("alice", Remove("bob"))
+    table.do("bob", Join())
+    table.do("alice", Add("bob"))
+    table.do("alice", Say("Again."))
+    assert texts(table, "bob")[-1] == "Again."
+    table.do("bob", Say("Thanks."))
+    assert texts(table, "carol")[-1] == "Thanks."
+
+
+def test_trust_outlives_everything(table: StoredTable) -> None:
+    sit_down(table)
+    alice = table.seats["alice"].session
+    levels = {str(account): level.value for (account, _), level in alice.trust.items()}
+    assert levels["matrix:u/bob:one"] == "first-use"
+    assert levels["xmpp:carol@two"] == "compared"
