@@ -9,10 +9,19 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from bridge.library import EncryptedRoom
-from bridge.terminal.conversation import Asked, Confirm, Happening, Joined, MessageArrived, NumbersShown, Verify
+from bridge.terminal.conversation import (
+    Asked,
+    Confirm,
+    Happening,
+    Joined,
+    MessageArrived,
+    NumbersShown,
+    RequestRefusedError,
+    Verify,
+)
 from transports.room import Account
 
-__all__ = ["Diary", "Person", "introduce", "listening"]
+__all__ = ["Diary", "Person", "introduce", "listening", "numbers"]
 
 PATIENCE = 40.0
 
@@ -83,7 +92,9 @@ class Person:
                 await self._diary.changed.wait_for(condition)
         except TimeoutError:
             last = "\n".join(str(item)[:200] for item in self._diary.heard[-12:])
-            raise AssertionError(f"{self.name} was not told in {patience:.0f} s: {what}. The last was:\n{last}") from None
+            raise AssertionError(
+                f"{self.name} was not told in {patience:.0f} s: {what}. The last was:\n{last}"
+            ) from None
 
 
 @asynccontextmanager
@@ -99,13 +110,23 @@ async def listening(person: Person) -> AsyncIterator[Person]:
             task.result()
 
 
+async def numbers(person: Person, other: Person) -> str:
+    """Return the digits that a person compares with another, once the key of that one has come."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                shown = await person.room.ask(Verify(other.account))
+            except RequestRefusedError:
+                await asyncio.sleep(0.05)
+            else:
+                assert isinstance(shown, NumbersShown)
+                return shown.digits
+
+
 async def introduce(insider: Person, newcomer: Person) -> None:
     """Let two people compare numbers, and wait until the newcomer is in."""
     await insider.until(Asked, account=newcomer.account)
-    shown = await insider.room.ask(Verify(newcomer.account))
-    seen = await newcomer.room.ask(Verify(insider.account))
-    assert isinstance(shown, NumbersShown)
-    assert isinstance(seen, NumbersShown)
-    assert shown.digits == seen.digits
-    await insider.room.ask(Confirm(newcomer.account, shown.digits))
+    shown, seen = await numbers(insider, newcomer), await numbers(newcomer, insider)
+    assert shown == seen
+    await insider.room.ask(Confirm(newcomer.account, shown))
     await newcomer.until(Joined)

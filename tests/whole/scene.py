@@ -39,7 +39,7 @@ from transports.room import Account, RoomAddress, Transport
 from transports.xmpp import XmppTransport
 from transports.xmpp.uris import account_of, address_of_room
 
-__all__ = ["KEY", "PASSWORD", "Scene", "linked_rooms"]
+__all__ = ["BRIDGE", "KEY", "PASSWORD", "Scene", "linked_rooms"]
 
 KEY: Final = bytes(range(32))
 """What all databases of these tests are encrypted with."""
@@ -59,9 +59,11 @@ class MatrixPlace:
 
 
 class Scene:
-    """Everything of one test. Names are those of the test's people; accounts on the servers have a suffix of their own."""
+    """Everything of one test. Names are those of its people; their accounts on the servers have a suffix besides."""
 
-    def __init__(self, folder: Path, matrix: MatrixPlace, xmpp: XmppScene, muc: str, appservice: Mapping[str, Any] | None) -> None:
+    def __init__(
+        self, folder: Path, matrix: MatrixPlace, xmpp: XmppScene, muc: str, appservice: Mapping[str, Any] | None
+    ) -> None:
         self.folder = folder
         self.matrix = matrix
         self.xmpp = xmpp
@@ -97,9 +99,10 @@ class Scene:
         room = self.matrix_room if name in self.matrix.ids else self.xmpp_room
         chosen = MemberSettings(**{"stagger": 200, **settings})
         diary = self._diaries.setdefault(name, Diary())
-        async with open_room(
-            self.transport(name), room, store=self.database(name), key=KEY, settings=chosen
-        ) as opened, listening(Person(name, account, opened, diary)) as person:
+        async with (
+            open_room(self.transport(name), room, store=self.database(name), key=KEY, settings=chosen) as opened,
+            listening(Person(name, account, opened, diary)) as person,
+        ):
             yield person
 
     @asynccontextmanager
