@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from bridge.content import Stamp, encode, message_id, text
+from bridge.content import ContentError, Stamp, encode, message_id, text
 from bridge.member import committing, joining, people, receiving, talking
 from bridge.member.rights import may_commit
 from bridge.member.state import IntentKind
@@ -85,9 +85,12 @@ def _say(step: Step, request: Say) -> Said:
         raise RequestRefusedError("You are not in the group yet.", next_step="Somebody has to let you in first.")
     room = session.order.room.decode()
     stamp = Stamp(step.random(_SALT), session.account, room)
-    content = text(request.text, stamp, markdown=request.markdown, reply_to=request.reply_to)
-    encoded = encode(content)
-    identifier = message_id(encoded, sender_uri=session.account, room_uri=room, salt=stamp.salt)
+    try:
+        content = text(request.text, stamp, markdown=request.markdown, reply_to=request.reply_to)
+        encoded = encode(content)
+        identifier = message_id(encoded, sender_uri=session.account, room_uri=room, salt=stamp.salt)
+    except ContentError as error:
+        raise RequestRefusedError(f"This cannot be said: {error}.") from error
     talking.say(step, encoded, identifier)
     return Said(identifier)
 

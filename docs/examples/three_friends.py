@@ -1,4 +1,4 @@
-"""Three friends, one group: the engine's whole life in one sitting, run by `make demo` and by the tests.
+"""Three friends, one group: the engine's whole life in one sitting.
 
 The room is a list: whatever is posted, everyone sees in the same order, the sender too. That is all that MLS asks
 of the network, and it is what a chat room is.

@@ -246,3 +246,11 @@ def test_who_left_is_let_in_again_when_they_ask() -> None:
     table.pass_time(5_000)
     table.do("alice", Say("You again."))
     assert texts(table, "bob")[-1] == "You again."
+
+
+def test_what_is_too_long_to_be_said_is_refused() -> None:
+    table = three()
+    with pytest.raises(RequestRefusedError, match="cannot be said"):
+        table.do("alice", Say("x" * (1 << 20)))
+    table.do("alice", Say("Shorter."))
+    assert texts(table, "carol") == ["Shorter."]
