@@ -104,6 +104,10 @@ coverage: setup ## run the tests and show which lines and branches of mls/ they 
 bench: setup ## measure the engine
 	$(PY) -m tests.benchmarks $(BENCH_ARGS)
 
+.PHONY: bench-servers
+bench-servers: servers ## measure latency, throughput and catch-up on real servers (half an hour; BENCH_ARGS="--rounds 20")
+	$(PY) -m tests.benchmarks.servers $(BENCH_ARGS)
+
 .PHONY: bench-peers
 bench-peers: setup ## measure OpenMLS, mls-rs and ts-mls beside the engine (builds them first)
 	$(PY) -m tests.benchmarks.peers --json build/benchmarks-peers.json --page docs/benchmarks.md \
