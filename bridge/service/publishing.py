@@ -124,6 +124,7 @@ class Publisher:
         """Rooms that take nothing, and why."""
         self._is_read = False
         self._is_connected = False
+        self._is_exchanging = False
         self._connects_at = NEVER
         self._held_until = 0
         self._progress = asyncio.Event()
@@ -255,13 +256,21 @@ class Publisher:
     @property
     def _has_work(self) -> bool:
         is_busy = any(lane.has_unpublished for lane in self._lanes.values()) or any(map(self._has_more, self._rooms))
-        return is_busy or not self._is_read or bool(self._books)
+        return is_busy or not self._is_read or bool(self._books) or self._is_exchanging
 
     async def _exchange(self, tasks: asyncio.TaskGroup) -> None:
         """Tell the store what has become of entries, and take in new ones."""
         if self._is_read and not self._books and not any(map(self._has_more, self._rooms)):
             self._progress.set()
             return
+        self._is_exchanging = True  # what is taken in hand here stands in neither place until the store has answered
+        try:
+            await self._exchange_with_store(tasks)
+        finally:
+            self._is_exchanging = False
+        self._progress.set()
+
+    async def _exchange_with_store(self, tasks: asyncio.TaskGroup) -> None:
         books, self._books = self._books, _Books()
         is_read, self._is_read = self._is_read, True
         account = self._transport.account
@@ -274,7 +283,6 @@ class Publisher:
             for room in tuple(self._rooms):
                 await self._fill(tx, room, tasks)
             self._metrics.outbox.labels(self._name).set(await tx.outbox.count(account))
-        self._progress.set()
 
     async def _fill(self, tx: Transaction, room: RoomAddress, tasks: asyncio.TaskGroup) -> None:
         """Read on in what waits for a room, until its lane has enough in hand."""
