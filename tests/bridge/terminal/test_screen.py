@@ -81,7 +81,8 @@ def test_incoming_text_does_not_tear_the_line_that_is_typed() -> None:
         terminal.expect("> half a sen")
         for number in range(1, 21):
             led.tell(message(number, f"message number {number}"), number)
-        lines = terminal.expect("message number 20")
+        terminal.expect("message number 20")
+        lines = terminal.expect("> half a sen")  # drawn again below the last one
 
         shown = [line for line in lines if "message number" in line]
         assert shown == [f"14:03   Bob #{n}: message number {n}" for n in range(1, 21)]

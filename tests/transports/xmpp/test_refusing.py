@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 
 import pytest
@@ -171,7 +172,7 @@ async def test_a_room_that_stops_showing_addresses_is_left_until_it_does_again(s
         await alice.publish(joined.address, b"nobody", transaction="nobody")
     await scene.configure(room, **{"muc#roomconfig_whois": "anyone"})
     await scene.owner.until(lambda each: each is scene.owner.heard[-1] and _role(each) == "participant")
-    await alice.publish(joined.address, b"again", transaction="again")
+    await _speak_once_let_in(alice, joined.address)
     await heard.until(lambda: heard.envelopes[-1:] == [b"again"])
 
 
@@ -225,3 +226,13 @@ def _was_told(listener: Listener, membership: Membership) -> bool:
 def _role(presence: Element) -> str | None:
     item = child(child(presence, MUC_USER, "x"), MUC_USER, "item")
     return None if item is None else item.get("role")
+
+
+async def _speak_once_let_in(transport: XmppTransport, room: RoomAddress) -> None:
+    """Publish as soon as the transport knows that it is back: others see that a moment earlier."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                return await transport.publish(room, b"again", transaction="again")
+            except UnsuitableRoomError:
+                await asyncio.sleep(0.02)
