@@ -101,12 +101,13 @@ coverage: setup ## run the tests and show which lines and branches of mls/ they 
 # --- Programs ---------------------------------------------------------------------------------------------------------
 
 .PHONY: bench
-bench: setup ## measure the engine
+bench: servers ## measure the engine, and in short what bench-servers does (10 minutes; BENCH_ARGS: the engine's)
 	$(PY) -m tests.benchmarks $(BENCH_ARGS)
+	$(PY) -m tests.benchmarks.servers --quick
 
 .PHONY: bench-servers
-bench-servers: servers ## measure latency, throughput and catch-up on real servers (half an hour; BENCH_ARGS="--rounds 20")
-	$(PY) -m tests.benchmarks.servers $(BENCH_ARGS)
+bench-servers: servers ## measure latency, throughput and catch-up on real servers, and write the page (20 minutes)
+	$(PY) -m tests.benchmarks.servers --page docs/latency.md $(BENCH_ARGS)
 
 .PHONY: bench-peers
 bench-peers: setup ## measure OpenMLS, mls-rs and ts-mls beside the engine (builds them first)

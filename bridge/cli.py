@@ -3,6 +3,7 @@
 Exit codes: 0 done; 1 failed, or nobody reads the output any more; 2 wrong usage or configuration; 130 interrupted.
 """
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -29,6 +30,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the program on the process's arguments and exit with its code."""
+    _spell_out_what_cannot_be_shown()
     try:
         try:
             app(prog_name=PROGRAM)
@@ -41,6 +43,13 @@ def main() -> None:
         sys.exit(EXIT_FAILED)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
+
+
+def _spell_out_what_cannot_be_shown() -> None:
+    """Let no letter end a command: names and texts have some that this terminal, or this locale, has not."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # tests and other programs put something else there
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes an option's value by position

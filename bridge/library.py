@@ -15,25 +15,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bridge.content import Kind, MessageId
-from bridge.member.conversation import MemberConversation
-from bridge.member.role import MemberRole
-from bridge.member.settings import AddPolicy, MemberSettings
-from bridge.observing.handing_on import hand_on
-from bridge.observing.metrics import Metrics
-from bridge.protocol.errors import ProtocolError
-from bridge.service.account import AccountRunner, WantedRoom
-from bridge.service.attending import attend
-from bridge.service.clock import Clock, SystemClock
-from bridge.service.errors import AccountStoppedError, ServiceError
-from bridge.service.publishing import FailedEntry
-from bridge.service.service import Service
-from bridge.store import StoreError, StoreKey
-from bridge.store.member import MemberStore, MemberTransaction
-from bridge.terminal.conversation import (
+from bridge.conversation import (
     Add,
     Answer,
     Asked,
@@ -52,9 +39,24 @@ from bridge.terminal.conversation import (
     Status,
     Verify,
 )
+from bridge.member.conversation import MemberConversation
+from bridge.member.role import MemberRole
+from bridge.member.settings import AddPolicy, MemberSettings
+from bridge.observing.handing_on import hand_on
+from bridge.observing.metrics import Metrics
+from bridge.protocol.errors import ProtocolError
+from bridge.service.account import AccountRunner
+from bridge.service.attending import attend
+from bridge.service.clock import Clock, SystemClock
+from bridge.service.entering import WantedRoom
+from bridge.service.errors import AccountStoppedError, ServiceError
+from bridge.service.publishing import FailedEntry
+from bridge.service.service import Service
+from bridge.store import StoreError, StoreKey
+from bridge.store.member import MemberStore, MemberTransaction
 from mls.crypto.random import Random, system_random
 from transports.errors import TransportError
-from transports.room import ConnectionState, Transport
+from transports.room import Transport
 
 if TYPE_CHECKING:
     from bridge.service.consumer import AfterCommit
@@ -244,9 +246,11 @@ class _Health:
     def __init__(self, account: AccountRunner, running: asyncio.Task[None], conversation: MemberConversation) -> None:
         self._account = account
         self._running = running
-        self._conversation = conversation
-        account.on_state = self._connection_changed
-        self._connection_changed(account.state)
+        account.on_state = partial(conversation.connection_changed, account.network)
+        account.on_state(account.state)
+        account.on_stopped = lambda _: conversation.close()
+        if account.problem is not None:  # since it was joined
+            conversation.close()
         running.add_done_callback(lambda _: conversation.close())
 
     def require(self) -> None:
@@ -255,11 +259,6 @@ class _Health:
             raise AccountStoppedError(self._account.name, self._account.problem)
         if self._running.done() and not self._running.cancelled():
             self._running.result()
-
-    def _connection_changed(self, state: ConnectionState) -> None:
-        self._conversation.connection_changed(self._account.network, state)
-        if self._account.problem is not None:
-            self._conversation.close()
 
 
 def _id_of(answer: Answer) -> MessageId:

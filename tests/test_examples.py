@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from bridge import library
+from bridge.conversation import MembersListed, PlaintextShown
 from bridge.library import Members, MemberSettings, MessageArrived, open_room
 from bridge.protocol.code_points import Mode
 from bridge.servers import SynapseServer, XmppServer
 from bridge.servers.certificates import Authority
 from bridge.servers.xmpp import XmppSoftware
-from bridge.terminal.conversation import MembersListed, PlaintextShown
 from tests.transports.xmpp.scene import PACE, PASSWORD
 from tests.transports.xmpp.scene import Scene as XmppScene
 from tests.whole.people import Diary, Person, listening

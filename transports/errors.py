@@ -8,6 +8,7 @@
 `PermanentError`            trying the same again is of no use; says what to change
 `LoginError`                the server refuses the account: wrong password, expired or revoked token
 `RoomNotFoundError`         there is no such room
+`RoomEndedError`            there was one, and it is no more; `successor` is where to go on, if that is named
 `ForbiddenError`            the account may not do that in this room
 `TooLargeError`             the server refuses the size; `limit` says what it takes, where that is known
 `UntrustedServerError`      TLS: the certificate is for another name, expired, or signed by nobody we know
@@ -19,6 +20,8 @@ Whatever a client library raises is translated into one of these at the edge of 
 
 from __future__ import annotations
 
+from transports.room import RoomAddress
+
 __all__ = [
     "ConnectionLostError",
     "ForbiddenError",
@@ -26,6 +29,7 @@ __all__ = [
     "PermanentError",
     "RateLimitedError",
     "RetryableError",
+    "RoomEndedError",
     "RoomNotFoundError",
     "TooLargeError",
     "TransportError",
@@ -69,6 +73,14 @@ class LoginError(PermanentError):
 
 class RoomNotFoundError(PermanentError):
     """There is no such room, or the server does not say so."""
+
+
+class RoomEndedError(RoomNotFoundError):
+    """The room is no more, for good, by the server's word. `successor` is the room that is named instead."""
+
+    def __init__(self, what: str, *, where: str, successor: RoomAddress | None = None) -> None:
+        self.successor = successor
+        super().__init__(what, where=where)
 
 
 class ForbiddenError(PermanentError):

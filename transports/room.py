@@ -19,7 +19,8 @@ missing or with a `HistoryLost` in its place. What it cannot mend is raised from
 
 A room may end while the account is in it: then `batches` tells a `RoomEnded`, after all that came before. Relay and
 sequencer do nothing more in that room then, and say so; a member tells its person. Of a room that has ended before,
-`join` raises `UnsuitableRoomError` or `RoomNotFoundError`.
+`join` raises `RoomEndedError`; `RoomNotFoundError` where the server does not tell it from a room that never was;
+`UnsuitableRoomError` where Matrix's own encryption was switched on.
 
 All text in events is Unicode that UTF-8 can hold, whatever the server sent.
 """
@@ -181,7 +182,11 @@ class Batch:
     cursor: bytes
     """Opaque. To be stored with the events, in one transaction."""
     is_live: bool
-    """Whether everything up to now is told: `False` while there is more in the archive."""
+    """Whether everything up to now is told, of every room whose `join` has returned.
+
+    `False` while there is more in the archive, and while a room that was just joined is not read yet. Each `join` is
+    followed by a batch that is live, which may hold no event.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +239,8 @@ class Transport(Protocol):
         """Enter a room, given as people write it: an alias, an id, a JID, or a `RoomAddress`.
 
         Where the cursor has no place in that room yet, `batches` begins with the envelopes posted since `history_since`
-        (milliseconds since 1970). Raises `RoomNotFoundError`, `ForbiddenError`, `UnsuitableRoomError`.
+        (milliseconds since 1970). Raises `RoomNotFoundError`, `RoomEndedError`, `ForbiddenError` and
+        `UnsuitableRoomError`, also for a room that the account was in and is not let into any more.
         """
         ...
 

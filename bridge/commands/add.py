@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bridge.commands.asking import account_meant, ask_or_exit, begun
+from bridge.commands.asking import ask_or_exit, begun
 from bridge.commands.configured import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -14,6 +14,7 @@ from bridge.commands.configured import (
     load_or_exit,
     member_room_or_exit,
 )
+from bridge.conversation.naming import account_meant
 
 __all__ = ["run"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -16,8 +15,9 @@ from bridge.config import Config, SecretError
 from bridge.config.problems import printable
 from bridge.service.control import ControlError, Object, ask
 from bridge.store import StoreError
+from bridge.store.errors import StoreInUseError
 
-__all__ = ["VOUCHERS", "account_meant", "agree_or_exit", "ask_or_exit", "begun", "plain", "say_when_it_goes_out"]
+__all__ = ["VOUCHERS", "agree_or_exit", "ask_or_exit", "begun", "plain", "say_when_it_goes_out"]
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -27,6 +27,11 @@ PATIENCE: Final = 20.0
 
 INTERVAL: Final = 0.2
 
+CANNOT_BE_ASKED: Final = (
+    "{error}. It does not answer here: it starts or stops at the moment, or cannot be asked at all (its log says why, "
+    "as `cannot be asked while running`)"
+)
+
 VOUCHERS: Final = {
     "compared": "digits compared",
     "first-use": "the key that was first seen",
@@ -34,9 +39,6 @@ VOUCHERS: Final = {
     "bridge": "the bridge's word alone",
 }
 """What vouches for somebody, in words."""
-
-MATRIX_USER: Final = re.compile(r"@([A-Za-z0-9._=+-]+:[A-Za-z0-9.:\[\]-]+)")
-JID: Final = re.compile(r"[^\s:/?#@%]+@[^\s/?#@%]+")
 
 
 def ask_or_exit(config: Config, question: Object) -> Object:
@@ -90,13 +92,6 @@ def agree_or_exit(question: str, *, is_agreed: bool) -> None:
         raise typer.Exit(EXIT_FAILED)
 
 
-def account_meant(person: str) -> str:
-    """Return the account that a person means as far as its form says: an id of Matrix, or a JID, as a URI."""
-    if user := MATRIX_USER.fullmatch(person):
-        return f"matrix:u/{user[1]}"
-    return f"xmpp:{person}" if JID.fullmatch(person) else person
-
-
 def plain(value: object) -> Text:
     """Return what a server or a person has named, as it is: without markup and control characters."""
     return Text("-" if value is None or value == "" else "\n".join(map(printable, str(value).split("\n"))))
@@ -111,7 +106,10 @@ async def _ask(config: Config, question: Object) -> Object:
     # Loads all that a service is made of, which takes a second: only where none runs.
     from bridge.service.stopped import ask_stopped  # noqa: PLC0415 - see above
 
-    return await ask_stopped(config, question)
+    try:
+        return await ask_stopped(config, question)
+    except StoreInUseError as error:
+        raise ControlError(CANNOT_BE_ASKED.format(error=error)) from error
 
 
 def _wait_for(is_so: Callable[[], bool]) -> bool:

@@ -17,7 +17,7 @@ from bridge.commands.configured import DEFAULT_CONFIG, ConfigOption
 from bridge.commands.questions import Check, Questions
 from bridge.config.accounts import MatrixAccount, XmppAccount
 from bridge.config.examples import is_example
-from bridge.config.rooms import room_problem
+from bridge.config.rooms import Room, room_problem
 from bridge.config.secrets import new_key, write_secret
 from bridge.config.sections import Section, field_problem, name_problem
 from bridge.config.writing import Answers, MatrixAnswers, XmppAnswers, render
@@ -85,6 +85,7 @@ class _GivenRoles:
     name: str | None
     member: MemberSide | None
     sequencer: bool | None
+    group: str | None
 
 
 def run(
@@ -117,6 +118,12 @@ def run(
             show_default="yes for a bridge, no for a person",
         ),
     ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEX", help="The id of the room's group, if it is to be no other: `openssl rand -hex 16`."
+        ),
+    ] = None,
 ) -> None:
     """Ask what there is to know, and write a commented configuration.
 
@@ -134,7 +141,7 @@ def run(
     questions = Questions(is_asking=not defaults)
     given_matrix = _GivenMatrix(matrix_user, matrix_homeserver, matrix_login, matrix_room)
     given_xmpp = _GivenXmpp(xmpp_jid, xmpp_login, xmpp_room, None if xmpp_server is None else _address(xmpp_server))
-    given_roles = _GivenRoles(name, member, sequencer)
+    given_roles = _GivenRoles(name, member, sequencer, group)
     _require_absent(config, config.with_suffix(".key"), config.with_suffix(".db"))
     try:
         chosen = questions.choice("Which networks is the room on", Networks, networks, Networks.BOTH)
@@ -217,6 +224,8 @@ def _ask_roles(
     # Who brings a member alone is a person, and the order of their room is signed by its bridge.
     is_bridge = len(accounts) > 1 or chosen is MemberSide.NONE
     sequencer = is_bridge if given.sequencer is None else given.sequencer
+    if given.group is not None and (problem := field_problem(Room, "group", given.group)) is not None:
+        raise typer.BadParameter(problem, param_hint="--group")
     if not sequencer and len(accounts) == 1 and chosen is MemberSide.NONE:
         raise typer.BadParameter("there is nothing else that it could do", param_hint="--no-sequencer")
     return Answers(
@@ -230,6 +239,7 @@ def _ask_roles(
         member=accounts.get(chosen),
         database=config.with_suffix(".db").name,
         key=config.with_suffix(".key").name,
+        group=given.group,
     )
 
 

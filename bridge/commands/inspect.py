@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 import time
@@ -120,8 +119,6 @@ def _may_be_a_file(source: str) -> bool:
 
 
 def _print(finding: Finding, *, full: bool) -> None:
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names may have letters that this terminal has not
     console = Console(highlight=False, soft_wrap=True)
     for line in finding_as_text(finding, full=full):
         console.print(Text.assemble(*((text, STYLES[style]) for text, style in line)))

@@ -51,9 +51,13 @@ def _print(report: Object) -> None:
             plain(group.get("epoch")),
             plain("\n".join(group.get("members", ()))),
             plain("\n".join(one["account"] for one in group.get("asking", ()))),
-            plain(room["problem"] or group.get("stuck")),
+            plain(room["problem"] or group.get("stuck") or room["warning"]),
         )
     accounts = Table("account", "who", "connection", "waiting", "problem", box=SIMPLE_HEAD)
     for name, account in report["accounts"].items():
         accounts.add_row(name, *(plain(account[column]) for column in ("account", "state", "waiting", "problem")))
     console.print(rooms, accounts)
+    for name, room in report["rooms"].items():
+        for what, group_id in (("sealed", room["sealed_group"]), ("member of", (room["group"] or {}).get("id"))):
+            if group_id is not None:  # in one piece, so that it can be copied
+                console.print(f"{name}: {what} group {group_id}", highlight=False, markup=False, soft_wrap=True)

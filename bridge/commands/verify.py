@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from bridge.commands.asking import VOUCHERS, account_meant, ask_or_exit
+from bridge.commands.asking import VOUCHERS, ask_or_exit
 from bridge.commands.configured import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -19,6 +19,7 @@ from bridge.commands.configured import (
 from bridge.commands.members import print_members, read_members
 from bridge.config import Config
 from bridge.config.problems import printable
+from bridge.conversation.naming import account_meant
 from bridge.service.control import Object
 from bridge.terminal.digits import show_digits
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from bridge.config.sections import Flag, Number, Section, refuse_all, wrong
 
-__all__ = ["AddPolicy", "Late", "Member", "Mode", "Room", "Side", "Updates", "room_problem"]
+__all__ = ["AddPolicy", "GroupId", "Late", "Member", "Mode", "Room", "Side", "Updates", "room_problem"]
 
 MAX_PADDING = 1 << 12
 MAX_LATE_EPOCHS = 64
+MAX_GROUP_ID = 64
+"""In bytes. The groups that members found have ids of 16."""
 
 
 class Mode(StrEnum):
@@ -106,6 +109,16 @@ class Member(Section):
     """How long it keeps past keys for late messages."""
 
 
+def _check_group(group: str) -> str:
+    if not re.fullmatch(f"([0-9a-fA-F]{{2}}){{1,{MAX_GROUP_ID}}}", group):
+        raise wrong("is not the id of a group", "write what `openssl rand -hex 16` makes, in quotes")
+    return group.lower()
+
+
+GroupId: TypeAlias = Annotated[str, AfterValidator(_check_group)]
+"""The id of a group, in hexadecimal digits."""
+
+
 class Room(Section):
     """A room, or several that are linked."""
 
@@ -119,6 +132,9 @@ class Room(Section):
     """Sign the order of the handshakes (default: false). Each group has one sequencer, in one process."""
     mode: Mode = Mode.SEALED
     """What makes the order: sealed, by a sequencer (default); room, by the archive of one MUC, without a sequencer."""
+    group: GroupId | None = None
+    """The id of the room's group, in hexadecimal digits (default: that of the group that is there first). The sequencer
+    seals no other, and the member founds or joins no other."""
     member: Member | None = None
     """This process is a member too (default: it is not)."""
 
@@ -126,6 +142,11 @@ class Room(Section):
     def home_side(self) -> Side:
         """The side whose room is the home room."""
         return next((side for side in self.sides if side.account == self.home), self.sides[0])
+
+    @property
+    def group_id(self) -> bytes:
+        """The id of the room's group; empty where the configuration does not name one."""
+        return bytes.fromhex(self.group or "")
 
     @model_validator(mode="after")
     def _check_roles(self) -> Self:
@@ -156,5 +177,7 @@ class Room(Section):
             yield ("mode",), wrong("is room, for one MUC alone, and there are several sides", "write sealed")
         if self.mode is Mode.ROOM and self.sequencer:
             yield ("sequencer",), wrong("means nothing in mode room: its archive is the order", "write false")
+        if self.group is not None and not (self.sequencer or self.member):
+            yield ("group",), wrong("means nothing to a relay, which copies for any group", "leave it out")
         if not (self.relay or self.sequencer or self.member):
             yield (), wrong("leaves nothing to do", "set `relay`, `sequencer` or `member`")

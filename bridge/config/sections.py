@@ -87,7 +87,7 @@ def by_key(*sections: type[Section]) -> Discriminator:
 def field_problem(section: type[Section], name: str, value: object) -> str | None:
     """Return what is wrong with the value of one field, seen by itself."""
     field = section.model_fields[name]
-    annotation: Any = Annotated[field.annotation, *field.metadata]
+    annotation: Any = Annotated[field.annotation, field]
     return _problem(TypeAdapter(annotation), value)
 
 

@@ -50,6 +50,10 @@ UNSIGNED = """\
     sequencer: false  # the bridge signs the order of the handshakes; true: this process does. One of a group's does
 """
 
+GROUP = """\
+    group: {group}  # the room's group: the sequencer seals no other, a member founds or joins no other
+"""
+
 FOOTER = """
 health:
   listen: 127.0.0.1:9464  # /live, /ready, /metrics; null: nowhere
@@ -98,6 +102,8 @@ class Answers:
     """The account that is a member, if any."""
     database: str
     key: str
+    group: str | None = None
+    """The id of the room's group, if it is to be no other."""
 
 
 def render(answers: Answers) -> str:
@@ -117,6 +123,8 @@ def render(answers: Answers) -> str:
         parts.append("    sequencer: true  # signs the order of the handshakes; one process for each group does\n")
     else:
         parts.append(UNSIGNED)
+    if answers.group is not None:
+        parts.append(GROUP.format(group=_quoted(answers.group)))
     if answers.member is not None:
         parts.append(MEMBER.format(account=answers.member))
     parts.append(FOOTER)

@@ -11,12 +11,12 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import mls
+from bridge.conversation import Alarm, Notice
 from bridge.member.state import InFlight, Intent, IntentKind
 from bridge.protocol.bodies import Handshake
 from bridge.protocol.code_points import EnvelopeKind
 from bridge.protocol.envelope import envelope
 from bridge.protocol.identity import Identity
-from bridge.terminal.conversation import Alarm, Notice
 from mls.wire.framing import Member
 from mls.wire.key_package import KeyPackage
 from mls.wire.message import MLSMessage

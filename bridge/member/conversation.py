@@ -1,4 +1,4 @@
-"""A member as its front end sees it: `bridge.terminal.conversation.Conversation` over the service."""
+"""A member as its front end sees it: `bridge.conversation.Conversation` over the service."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
-from bridge.member import people
-from bridge.member.happenings import decode_happening
-from bridge.service.members import do, link
-from bridge.terminal.conversation import (
+from bridge.conversation import (
     Alarm,
     Answer,
     ConnectionShown,
@@ -19,6 +16,9 @@ from bridge.terminal.conversation import (
     RoomShown,
     Told,
 )
+from bridge.member import people
+from bridge.member.happenings import decode_happening
+from bridge.service.members import do, link
 from transports.room import ConnectionState
 
 if TYPE_CHECKING:
@@ -99,9 +99,9 @@ class MemberConversation:
         shown = self._states[network] = link(network, state)
         self._pass(Told(shown, None))
 
-    def account_stopped(self, problem: str) -> None:
-        """Tell the front end that the account does not run any more."""
-        self._pass(Told(Alarm(f"The account has stopped: {problem}.", "Mend that, and start again."), None))
+    def account_stopped(self, name: str, problem: str) -> None:
+        """Tell the front end that an account, by its name in the configuration, does not run any more."""
+        self._pass(Told(Alarm(f"The account {name} has stopped: {problem}.", "Mend that, and start again."), None))
 
     def publishing_failed(self, failed: FailedEntry) -> None:
         """Tell the front end what could not be posted."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bridge.content import MessageId
+from bridge.conversation import Alarm, DeliveryChanged, DeliveryState
 from bridge.protocol.envelope import identity_of
-from bridge.terminal.conversation import Alarm, DeliveryChanged, DeliveryState
 
 if TYPE_CHECKING:
     from bridge.member.step import Step

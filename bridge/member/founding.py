@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import mls
+from bridge.conversation import Joined, Notice
 from bridge.member import committing, joining, ordering, people
 from bridge.member.environment import required_capabilities
 from bridge.member.state import IntentKind
@@ -13,7 +14,6 @@ from bridge.protocol.bodies import KeyPackagePurpose
 from bridge.protocol.code_points import DEFAULT_MEMBER_RIGHTS, Introductions, Mode, Right
 from bridge.protocol.order import Admin, Order, pack_order
 from bridge.protocol.seal import start_of_log
-from bridge.terminal.conversation import Joined, Notice
 
 if TYPE_CHECKING:
     from bridge.member.state import KnownHello, Session
@@ -48,7 +48,7 @@ def found(step: Step) -> bool:
     order = _order(step.session)
     if order is None:
         return False
-    group_id = step.random(_GROUP_ID)
+    group_id = step.session.settings.group_id or step.random(_GROUP_ID)
     extensions = (required_capabilities(), pack_order(order))
     lifetime = mls.lifetime_of_days(_LIFETIME_DAYS, now=step.seconds)
     client, environment = step.session.client, step.environment

@@ -11,7 +11,7 @@ from typing import cast, get_args, get_type_hints
 
 import cbor2
 
-from bridge.terminal.conversation import Happening
+from bridge.conversation import Happening
 
 __all__ = ["decode_happening", "encode_happening"]
 

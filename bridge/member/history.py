@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bridge.content import Kind, harmless
+from bridge.conversation import MessageArrived, Said, Say, Verification
 from bridge.member import people
 from bridge.member.happenings import decode_happening, encode_happening
-from bridge.terminal.conversation import MessageArrived, Said, Say, Verification
 
 if TYPE_CHECKING:
     from bridge.store.member import MemberTransaction

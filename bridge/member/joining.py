@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 import mls
+from bridge.conversation import Alarm, Joined, Notice, Verification
 from bridge.member import ordering, people, talking
 from bridge.order.log import begin_log
 from bridge.protocol.bodies import KeyPackagePurpose, LogPosition, PublishedKeyPackage, WelcomeBody, open_body
@@ -17,7 +18,6 @@ from bridge.protocol.errors import ProtocolError
 from bridge.protocol.identity import identity_of_credential
 from bridge.protocol.order import find_order
 from bridge.protocol.seal import Seal
-from bridge.terminal.conversation import Joined, Notice, Verification
 from mls.errors import DecodeError
 from mls.wire.message import MLSMessage
 from mls.wire.welcome import Welcome
@@ -63,6 +63,7 @@ def take_welcome(step: Step, sealed: Envelope) -> None:
         return
     if step.session.is_active:
         raise ProtocolError("a Welcome for who is in a group already")
+    _require_named_group(step, sealed.group_id)
     try:
         made = mls.join(step.environment, MLSMessage(1, welcome), [bundle])
         order = find_order(made.state.public.context.extensions)
@@ -73,6 +74,20 @@ def take_welcome(step: Step, sealed: Envelope) -> None:
     if made.state.group_id != sealed.group_id:
         raise ProtocolError("a Welcome whose envelope names another group")
     _enter(step, made, bundle, body.stands_at)
+
+
+def _require_named_group(step: Step, group_id: bytes) -> None:
+    """Let nobody take this member into another group than its settings name. Raises `ProtocolError`."""
+    named = step.session.settings.group_id
+    if named in {b"", group_id}:
+        return
+    step.tell(
+        Alarm(
+            f"Somebody wanted to let you into another group than the one that is configured: {group_id.hex()}.",
+            f"You are not in: the configuration names {named.hex()}. Whoever has founded the group knows its id.",
+        )
+    )
+    raise ProtocolError("a Welcome into another group than the configured one")
 
 
 def _enter(step: Step, made: mls.Transition[mls.Joined], bundle: mls.KeyPackageBundle, stands_at: LogPosition) -> None:

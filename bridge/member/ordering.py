@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 import mls
+from bridge.conversation import Alarm, EpochChanged, MemberCame, MemberWent, Removed, Verification
 from bridge.member import committing, people, talking
 from bridge.member.state import IntentKind
 from bridge.member.stopping import stop
@@ -25,7 +26,6 @@ from bridge.protocol.envelope import envelope, open_envelope
 from bridge.protocol.errors import ProtocolError
 from bridge.protocol.identity import identity_of_credential
 from bridge.protocol.numbers import group_number
-from bridge.terminal.conversation import Alarm, EpochChanged, MemberCame, MemberWent, Removed, Verification
 from mls import rules
 from mls.errors import DecodeError, RuleError
 from mls.registry import ContentType

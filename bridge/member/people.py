@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bridge.conversation import Asked, Notice, RequestRefusedError, Verification
+from bridge.conversation.naming import HOW_TO_NAME, account_meant, is_account
 from bridge.member import committing
 from bridge.member.rights import may_commit
 from bridge.member.settings import AddPolicy
@@ -19,7 +21,6 @@ from bridge.protocol.code_points import Introductions
 from bridge.protocol.errors import ProtocolError
 from bridge.protocol.identity import Identity, identity_of_credential
 from bridge.protocol.numbers import pair_number
-from bridge.terminal.conversation import Asked, Notice, RequestRefusedError, Verification
 from mls import DecodeError
 from mls.wire.key_package import KeyPackage
 from mls.wire.message import MLSMessage, wrap
@@ -46,6 +47,8 @@ __all__ = [
 
 _MAX_PEOPLE = 2_000
 """How many who are not in the group are kept; the longest known is forgotten first."""
+
+_HOW_TO_BE_SEEN = "They must be in the room, and their program must have posted a key package: it asks to be let in."
 
 _MAX_REMOVED = 1_000
 """Of how many removed accounts it is kept that they were."""
@@ -124,19 +127,26 @@ def digits_with(session: Session, account: Account) -> str:
 
 
 def find(session: Session, who: str) -> Account:
-    """Return the account that a person means: a URI, or a short name that one account alone has."""
+    """Return the account that a person means: in full, or by a short name that one account alone has."""
     known = {identity.account for _, identity, _ in session.members()}
     known |= {identity.account for identity in session.people}
-    if who in known:
-        return next(account for account in known if account == who)
-    meant = {account for account in known if name_of(account) == who}
+    wanted = account_meant(who.strip())
+    meant = {account for account in known if account == wanted}
+    if not meant and not is_account(wanted):
+        meant = {account for account in known if name_of(account).casefold() == wanted.casefold()}
     match len(meant):
         case 1:
             return meant.pop()
+        case 0 if is_account(wanted):
+            raise RequestRefusedError(f"No key of {wanted} has been seen here.", next_step=_HOW_TO_BE_SEEN)
         case 0:
-            raise RequestRefusedError(f"nobody here is called {who}.", next_step="See /members for who is here.")
+            raise RequestRefusedError(
+                f"Nobody is known here as {wanted}.",
+                next_step=f"{HOW_TO_NAME}. {_HOW_TO_BE_SEEN} Who is in the group",
+                command="members",
+            )
         case _:
-            raise RequestRefusedError(f"{who} could be {' or '.join(sorted(meant))}.", next_step="Name one in full.")
+            raise RequestRefusedError(f"{wanted} could be {' or '.join(sorted(meant))}.", next_step=f"{HOW_TO_NAME}.")
 
 
 def verification(session: Session, account: Account, key: bytes) -> Verification:
@@ -197,7 +207,7 @@ def _key_of(session: Session, account: Account) -> tuple[bytes, bytes]:
             return identity.encode(), key
     people = [person for identity, person in session.people.items() if identity.account == account]
     if not people:
-        raise RequestRefusedError(f"no key of {account} has been seen here.", next_step="They must ask to be let in.")
+        raise RequestRefusedError(f"No key of {account} has been seen here.", next_step=_HOW_TO_BE_SEEN)
     newest = max(people, key=lambda person: person.at)
     return newest.identity.encode(), newest.key_package.leaf_node.signature_key
 

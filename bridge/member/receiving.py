@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import structlog
 
+from bridge.conversation import Alarm, Notice, PlaintextShown
 from bridge.member import committing, founding, housekeeping, joining, ordering, people, talking
 from bridge.member.state import Held, KnownHello
 from bridge.protocol.bodies import Hello, LogPosition, open_body
@@ -13,7 +14,6 @@ from bridge.protocol.code_points import SEALED_KINDS, EnvelopeKind, Mode
 from bridge.protocol.envelope import envelope, open_envelope
 from bridge.protocol.errors import ProtocolError
 from bridge.protocol.seal import Seal
-from bridge.terminal.conversation import Alarm, Notice, PlaintextShown
 from transports.room import (
     EnvelopeSeen,
     HistoryLost,
@@ -144,11 +144,15 @@ def _orders_by_room(step: Step) -> bool:
 
 
 def _is_ours(step: Step, sealed: Envelope) -> bool:
-    """Whether an envelope is of this member's group; without one, everything may be."""
-    group = step.session.group
-    return group is None or group.group_id == sealed.group_id or sealed.kind == EnvelopeKind.WELCOME
+    """Whether an envelope is of this member's group; as long as none is known, everything may be."""
+    session = step.session
+    known = session.settings.group_id if session.group is None else session.group.group_id
+    return known in {b"", sealed.group_id} or sealed.kind == EnvelopeKind.WELCOME
 
 
 def _knows_a_group(step: Step) -> bool:
     """Whether somebody has founded a group in this room already: then one asks to be let in instead."""
-    return any(held.kind in {EnvelopeKind.SEAL, EnvelopeKind.HANDSHAKE} for held in step.session.held.values())
+    return any(
+        held.kind in {EnvelopeKind.SEAL, EnvelopeKind.HANDSHAKE} and _is_ours(step, open_envelope(held.envelope))
+        for held in step.session.held.values()
+    )

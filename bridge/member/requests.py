@@ -5,12 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from bridge.content import ContentError, Stamp, encode, message_id, text
-from bridge.member import committing, joining, people, receiving, talking
-from bridge.member.rights import may_commit
-from bridge.member.state import IntentKind
-from bridge.protocol.code_points import Right
-from bridge.protocol.numbers import group_number
-from bridge.terminal.conversation import (
+from bridge.conversation import (
     Add,
     Answer,
     Confirm,
@@ -32,6 +27,11 @@ from bridge.terminal.conversation import (
     Verification,
     Verify,
 )
+from bridge.member import committing, joining, people, receiving, talking
+from bridge.member.rights import may_commit
+from bridge.member.state import IntentKind
+from bridge.protocol.code_points import Right
+from bridge.protocol.numbers import group_number
 from mls.wire import proposals
 from mls.wire.message import wrap
 
@@ -106,7 +106,8 @@ def _add(step: Step, account: Account) -> None:
         if not people.is_vouched_for(session, person):
             raise RequestRefusedError(
                 f"Only the bridge says that this key is {account}'s.",
-                next_step=f"Compare numbers first: /verify {people.name_of(account)}",
+                next_step="Compare numbers first",
+                command=f"verify {account}",
             )
         package = wrap(person.key_package).encode()
         committing.want(step, IntentKind.ADD, person.identity, key_package=package, at_once=True)
@@ -115,7 +116,7 @@ def _add(step: Step, account: Account) -> None:
 def _remove(step: Step, account: Account) -> None:
     session = _in_group(step)
     if account == session.account:
-        raise RequestRefusedError("Nobody can remove themselves.", next_step="To leave: /leave")
+        raise RequestRefusedError("Nobody can remove themselves.", next_step="To leave", command="leave")
     devices = [(leaf, who) for leaf, who, _ in session.members() if who.account == account]
     if not devices:
         raise RequestRefusedError(f"{account} is not in the group.")
@@ -168,8 +169,8 @@ def _status(session: Session, connections: tuple[ConnectionShown, ...]) -> Statu
 
 
 def _held(session: Session) -> str:
-    if session.memory.flags.stuck:
-        return session.memory.flags.stuck.decode()
+    if session.obstacle:
+        return session.obstacle
     if not session.is_active:
         return "you were removed from the group"
     log = session.memory.log
@@ -191,7 +192,7 @@ def _rights(session: Session, who: Identity) -> tuple[str, ...]:
 
 def _in_group(step: Step) -> Session:
     if not step.session.is_active:
-        why = step.session.memory.flags.stuck.decode() or "you are not in the group"
+        why = step.session.obstacle or "you are not in the group"
         raise RequestRefusedError(f"This cannot be done: {why}.")
     return step.session
 

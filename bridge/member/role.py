@@ -7,20 +7,20 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import mls
+from bridge.conversation import Alarm, MessageArrived, Said, Say, Told
 from bridge.member import committing, failing, history, housekeeping, joining, receiving, requests, storing
 from bridge.member.happenings import encode_happening
 from bridge.member.step import Step
 from bridge.member.storing import Names, owner_of
 from bridge.store.member import MemberTransaction
-from bridge.terminal.conversation import MessageArrived, Said, Say, Told
 
 if TYPE_CHECKING:
+    from bridge.conversation import Answer, ConnectionShown, Request
     from bridge.member.settings import MemberSettings
     from bridge.member.state import Session
     from bridge.service.consumer import AfterCommit
     from bridge.service.publishing import FailedEntry
     from bridge.store import StoredEvent, Transaction
-    from bridge.terminal.conversation import Answer, ConnectionShown, Request
     from mls.crypto.random import Random
     from transports.room import Account, RoomAddress
 
@@ -72,6 +72,8 @@ class MemberRole:
         step = Step(session, now, self._random)
         if session.group is None and not self._settings.create and not session.memory.flags.asked_at:
             joining.ask(step)
+        if session.is_elsewhere:
+            step.tell(Alarm(f"Nothing is sent: {session.obstacle}.", "Correct `group`; or ask to be let in: /join"))
         receiving.do_what_is_due(step)
         return await self._finish(tx, session, step)
 

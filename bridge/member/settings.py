@@ -38,6 +38,8 @@ class MemberSettings:
     """The device's name in the credential: 1 to 64 bytes."""
     create: bool = False
     """Whether to found a group where the room has none; otherwise this member asks to be let in."""
+    group_id: bytes = b""
+    """The group that this member founds or joins, and no other; empty: whichever is there."""
     mode: Mode = Mode.SEALED
     """The order of a group that this member founds."""
     bridge: Account | None = None

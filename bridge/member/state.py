@@ -8,13 +8,13 @@ from enum import IntEnum
 from typing import Annotated, TypeAlias
 
 import mls
+from bridge.conversation import Verification
 from bridge.member.settings import MemberSettings
 from bridge.order.log import Log
 from bridge.protocol.bodies import Hello
 from bridge.protocol.code_points import HASH_SIZE
 from bridge.protocol.identity import Identity, identity_of_credential
 from bridge.protocol.order import Order, find_order
-from bridge.terminal.conversation import Verification
 from mls.codec import Constant, FixedOpaque, Opaque, Struct, UInt8, UInt32, UInt64, struct
 from mls.wire.key_package import KeyPackage
 from transports.room import Account, RoomAddress
@@ -198,7 +198,19 @@ class Session:
     @property
     def is_active(self) -> bool:
         """Whether this member is in a group that it can follow and speak in."""
-        return self.group is not None and self.group.status is mls.Status.ACTIVE and not self.memory.flags.stuck
+        return self.group is not None and self.group.status is mls.Status.ACTIVE and not self.obstacle
+
+    @property
+    def obstacle(self) -> str:
+        """Why this member does nothing in its group, for people; empty where nothing keeps it."""
+        if self.is_elsewhere:
+            return f"the configuration names the group {self.settings.group_id.hex()}, and this is another one"
+        return self.memory.flags.stuck.decode(errors="replace")
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether this member is in another group than its settings name."""
+        return self.group is not None and self.settings.group_id not in {b"", self.group.group_id}
 
     def leaf_of(self, identity: Identity) -> int | None:
         """Return the leaf of a member, `None` where there is none."""

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import mls
+from bridge.conversation import Verification
 from bridge.member.environment import environment
 from bridge.protocol.authenticated_data import AuthenticatedData, LastCommit, SealHead
 from bridge.protocol.code_points import Mode
 from bridge.protocol.envelope import Envelope
-from bridge.terminal.conversation import Verification
 
 if TYPE_CHECKING:
+    from bridge.conversation import Happening
     from bridge.member.state import Held, Person, Session
-    from bridge.terminal.conversation import Happening
     from mls.crypto.random import Random
     from transports.room import Account
 

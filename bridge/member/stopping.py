@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bridge.terminal.conversation import Alarm
+from bridge.conversation import Alarm
 
 if TYPE_CHECKING:
     from bridge.member.step import Step

@@ -21,12 +21,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import mls
+from bridge.conversation import Verification
 from bridge.member.environment import capabilities
 from bridge.member.state import Held, Memory, Person, Session, empty_memory
 from bridge.protocol.identity import Identity
 from bridge.store import OutboxEntry
 from bridge.store.key_packages import StoredKeyPackage
-from bridge.terminal.conversation import Verification
 from mls.codec import Opaque, Struct, UInt8, UInt64, struct
 from mls.persistence import changes, decode_key_package_bundle, encode_key_package_bundle
 from mls.wire.key_package import KeyPackage

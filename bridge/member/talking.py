@@ -8,6 +8,7 @@ import structlog
 
 import mls
 from bridge.content import ContentError, MessageId, decode, message_id, render
+from bridge.conversation import DeliveryChanged, DeliveryState, MessageArrived, Notice, RequestRefusedError
 from bridge.member import people
 from bridge.member.state import Awaited, Held, Outgoing
 from bridge.member.stopping import stop
@@ -17,7 +18,6 @@ from bridge.protocol.code_points import EnvelopeKind
 from bridge.protocol.envelope import envelope, open_envelope
 from bridge.protocol.errors import ProtocolError
 from bridge.protocol.identity import identity_of_credential
-from bridge.terminal.conversation import DeliveryChanged, DeliveryState, MessageArrived, Notice, RequestRefusedError
 from mls.errors import DecodeError
 from mls.registry import ContentType
 from mls.wire.framing import PrivateMessage
@@ -44,11 +44,11 @@ def say(step: Step, content: bytes, identifier: MessageId) -> None:
     if session.group is None:
         raise RequestRefusedError("You are not in the group yet.", next_step="Somebody has to let you in first.")
     if not session.is_active:
-        why = session.memory.flags.stuck.decode() or "you were removed from the group"
+        why = session.obstacle or "you were removed from the group"
         raise RequestRefusedError(f"Nothing can be sent: {why}.")
     if len(session.memory.outgoing) >= _MAX_OUTGOING:
         raise RequestRefusedError(
-            f"{_MAX_OUTGOING} messages wait already.", next_step="See /status for what holds them."
+            f"{_MAX_OUTGOING} messages wait already.", next_step="What holds them", command="status"
         )
     step.remember(outgoing=(*session.memory.outgoing, Outgoing(identifier, content)))
     step.tell(DeliveryChanged(identifier, DeliveryState.WAITING))

@@ -94,6 +94,11 @@ class QueueStep:
         self.lanes = self.lanes.pop(lane, await self._due(lane))
         return taken.content
 
+    def put_back(self, sender: bytes, content: bytes, *, due: int) -> None:
+        """Let what `pop` took last from a sender's lane wait there again, before all others of that sender."""
+        self.lanes, lane = self.lanes.put_back(sender, due)
+        self._new[_key(lane, lane.first)] = _Waiting(due, content)
+
     async def save(self, now: int) -> None:
         """Write what has changed and is still waiting."""
         self.lanes = self.lanes.pruned(now)

@@ -83,6 +83,14 @@ class Lanes(Struct):
         turn = self.turn + 1
         return Lanes(turn, self._with(lane.replace(first=lane.first + 1, due=next_due, turn=turn)))
 
+    def put_back(self, sender: bytes, due: int) -> tuple[Lanes, Lane]:
+        """Let the item that was taken last from a sender's lane stand at its head again, until it is due."""
+        lane = self._find(sender)
+        if lane is None or not lane.first:
+            raise LookupError("nothing was taken from this lane")
+        lane = lane.replace(first=lane.first - 1, due=due)
+        return Lanes(self.turn, self._with(lane)), lane
+
     def next_due(self) -> int | None:
         """Return when something is due, `None` where nothing waits."""
         return min((lane.due for lane in self.lanes if not lane.is_empty), default=None)

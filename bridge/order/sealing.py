@@ -41,6 +41,7 @@ __all__ = [
     "pin",
     "seal",
     "stop",
+    "turn_to",
 ]
 
 MAX_IN_FLIGHT: Final = 4
@@ -69,6 +70,8 @@ class SealingSettings:
     """After which quiet a seal without entries keeps the head of the log in the archive."""
     quota: ByteQuota = DEFAULT_QUOTA
     """What of one sender is sealed; the rest waits."""
+    group_id: bytes = b""
+    """The group that is sealed, whoever is there first; empty: the first one that a handshake is seen of."""
     term: int = 0
 
 
@@ -85,7 +88,7 @@ class Memory(Struct):
 
     version: Annotated[int, Constant(1, 1, "the version of a sequencer's stored memory")]
     group_id: Opaque
-    """The group of this room: the first one that a handshake was seen of. Empty before that."""
+    """The group of this room: what the settings say, or the first that a handshake was seen of. Empty before that."""
     head: LogPosition
     """The newest seal. What is before the first one is known once the group is."""
     sealed_at: UInt64
@@ -121,6 +124,14 @@ def begin(settings: SealingSettings) -> Memory:
 def pin(memory: Memory, group_id: bytes, key: bytes) -> Memory:
     """Make a group the one that is sealed, at the start of its log."""
     return memory.replace(group_id=group_id, head=start_of_log(group_id, key, memory.head.term))
+
+
+def turn_to(memory: Memory, group_id: bytes, key: bytes, newest: SealContent | None) -> Memory:
+    """Seal another group from now on: where its log was left, or at its start. `newest` is its last seal, if any."""
+    if newest is None:
+        return pin(memory.replace(sealed_at=0, shown=0), group_id, key)
+    # What of it the room has not shown yet stands in the outbox.
+    return memory.replace(group_id=group_id, head=newest.position, sealed_at=newest.timestamp, shown=newest.seq)
 
 
 def stop(memory: Memory, why: Stop) -> Memory:

@@ -40,6 +40,9 @@ POLL: Final = 50
 READING_POLL: Final = 250
 """Milliseconds after which it is looked at again whether the other room has been read."""
 
+_HELD: Final = b""
+"""The one lane of what is held: it keeps the order of the room."""
+
 _UNLIMITED: Final = ByteQuota(per_minute=1 << 40)
 
 
@@ -87,6 +90,8 @@ class WayStep:
         self._held = way.held.step(tx.records)
         self._waiting = way.waiting.step(tx.records)
         self._handed = deque(way.handed)
+        self._unknown: set[bytes] = set()
+        """Identities that were looked up within this transaction, and not found."""
 
     async def send(self, pending: Pending, *, wait: int) -> bool:
         """Let a copy go its way, after standing by for `wait` milliseconds. `False` where it is known there."""
@@ -138,14 +143,15 @@ class WayStep:
             if pending.stood_by:
                 turns = turns.passed(self.target.room, self._now)
             elif wait := turns.wait(self.target.room, self._now):
-                self._hold(pending, wait)
-                continue
+                # Where it stands: what is held behind it came later, and may have stood by already.
+                self._held.put_back(_HELD, pending.replace(stood_by=1).encode(), due=self._now + wait)
+                break
             self._let_wait(pending)
         return turns
 
     def _hold(self, pending: Pending, wait: int) -> None:
         stored = pending.replace(stood_by=int(wait > 0)).encode()
-        self._held.push(b"", stored, now=self._now, not_before=self._now + wait)
+        self._held.push(_HELD, stored, now=self._now, not_before=self._now + wait)
 
     def _let_wait(self, pending: Pending) -> None:
         self._waiting.push(pending.payer, pending.encode(), now=self._now, size=len(pending.envelope))
@@ -155,15 +161,21 @@ class WayStep:
             return
         entry = pending.entry(self.target, self._now)
         await self._tx.outbox.add(entry)
+        self._unknown.discard(pending.identity)
         self._handed.append(entry.transaction)
         self.handed_over[Counted.CLAIMED if pending.is_claim else Counted.COPIED] += 1
 
     async def _is_known(self, pending: Pending) -> bool:
         """Whether the envelope stands in the other room, or is on its way into it."""
         identity = pending.identity
-        if await self._tx.seen.contains(self.target.scope, identity):
+        if identity in self._unknown:
+            return False
+        if await self._tx.seen.contains(self.target.scope, identity) or await self._tx.outbox.contains(
+            self.target.account, transaction_of(identity, self.target)
+        ):
             return True
-        return await self._tx.outbox.get(self.target.account, transaction_of(identity, self.target)) is not None
+        self._unknown.add(identity)
+        return False
 
     async def _has_room(self) -> bool:
         if len(self._handed) < WINDOW:

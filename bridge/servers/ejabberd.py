@@ -72,7 +72,8 @@ class EjabberdServer(XmppServer):
         self._api_port = self._reserve_port()
         self._configuration = self.folder / "ejabberd.yml"
         self._configuration.touch(mode=0o600)
-        content = configuration(settings, self.c2s_port, self.component_port, self._api_port, self.data)
+        ports = (self.c2s_port, self.component_port, self.direct_tls_port, self._api_port)
+        content = configuration(settings, *ports, self.data)
         self._configuration.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
     def register(self, user: str, password: str) -> str:

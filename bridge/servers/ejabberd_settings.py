@@ -11,7 +11,7 @@ __all__ = ["configuration"]
 
 
 def configuration(
-    settings: XmppSettings, c2s_port: int, component_port: int, api_port: int, data: Path
+    settings: XmppSettings, c2s_port: int, component_port: int, direct_tls_port: int | None, api_port: int, data: Path
 ) -> dict[str, object]:
     """Return the content of ejabberd.yml. Sizes and shapers are those of its example configuration."""
     tls, components = settings.tls, settings.components
@@ -23,12 +23,12 @@ def configuration(
         "shaper": "c2s_shaper",
         "access": "all",
     }
-    if tls is not None:
-        clients["starttls_required"] = True
     listeners: list[dict[str, object]] = [
-        clients,
+        {**clients, "starttls_required": True} if tls is not None else clients,
         {"port": api_port, "ip": LOOPBACK, "module": "ejabberd_http", "request_handlers": {"/api": "mod_http_api"}},
     ]
+    if direct_tls_port is not None:
+        listeners.append({**clients, "port": direct_tls_port, "tls": True})
     if components:
         hosts = {name: {"password": secret} for name, secret in components.items()}
         listeners.append({"port": component_port, "ip": LOOPBACK, "module": "ejabberd_service", "hosts": hosts})

@@ -78,7 +78,8 @@ class ProsodyServer(XmppServer):
         self._installed = installed
         self._configuration = self.folder / "prosody.cfg.lua"
         self._configuration.touch(mode=0o600)
-        content = configuration(settings, self.c2s_port, self.component_port, data=self.data, log=self.log)
+        ports = (self.c2s_port, self.component_port, self.direct_tls_port)
+        content = configuration(settings, *ports, data=self.data, log=self.log)
         self._configuration.write_text(content, encoding="utf-8")
 
     def register(self, user: str, password: str) -> str:
@@ -111,8 +112,8 @@ class ProsodyServer(XmppServer):
         return dict(self._installed.environment)
 
     def _is_ready(self) -> bool:
-        ports = [self.c2s_port, self.component_port] if self.components else [self.c2s_port]
-        return all(map(accepts_connections, ports))
+        ports = [self.c2s_port, self.component_port if self.components else None, self.direct_tls_port]
+        return all(accepts_connections(port) for port in ports if port is not None)
 
 
 def _move(script: Path, root: Path) -> Path:

@@ -38,7 +38,9 @@ MODULES = [
 """What Debian's configuration enables, and the archive, without what needs a network or other accounts' trust."""
 
 
-def configuration(settings: XmppSettings, c2s_port: int, component_port: int, *, data: Path, log: Path) -> str:
+def configuration(
+    settings: XmppSettings, c2s_port: int, component_port: int, direct_tls_port: int | None, *, data: Path, log: Path
+) -> str:
     """Return the content of prosody.cfg.lua."""
     tls, components = settings.tls, settings.components
     modules = [*MODULES, *(["limits"] if settings.limits else []), *(["tls"] if tls is not None else [])]
@@ -67,6 +69,8 @@ def configuration(settings: XmppSettings, c2s_port: int, component_port: int, *,
     if settings.limits:
         everywhere["limits"] = {"c2s": {"rate": "10kb/s"}, "s2sin": {"rate": "30kb/s"}}
     if tls is not None:
+        everywhere["c2s_direct_tls_ports"] = [] if direct_tls_port is None else [direct_tls_port]
+        everywhere["c2s_direct_tls_interfaces"] = [LOOPBACK]
         everywhere["ssl"] = {"certificate": str(tls.certificate), "key": str(tls.key)}
     rooms: dict[str, Value] = {
         "modules_enabled": ["muc_mam"],

@@ -23,7 +23,7 @@ class XmppSettings:
     limits: bool
     """Whether clients are slowed down as in the configuration that the server comes with, or not at all."""
     tls: Certificate | None
-    """With it, clients must encrypt (STARTTLS); without it, they cannot."""
+    """With it, clients must encrypt (STARTTLS, or from the first byte on); without it, they cannot."""
 
     @property
     def muc_domain(self) -> str:
@@ -64,6 +64,8 @@ class XmppServer(Server):
         self.components = settings.components
         self.c2s_port = self._reserve_port()
         self.component_port = self._reserve_port()
+        self.direct_tls_port = self._reserve_port() if settings.tls is not None else None
+        """Where clients encrypt from the first byte on (XEP-0368)."""
 
     @abstractmethod
     def register(self, user: str, password: str) -> str:

@@ -7,15 +7,17 @@ or about what is kept.
 from __future__ import annotations
 
 import json
+import shlex
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
 
 from bridge.config import Config
 from bridge.content import harmless_line
+from bridge.conversation import Answer, Quit, Request, RequestRefusedError
 from bridge.service.control import Object
 from bridge.store import StoreError
-from bridge.terminal.conversation import Answer, Quit, Request, RequestRefusedError
 from bridge.terminal.line_format import answer_object, error_object
 from bridge.terminal.line_requests import Acknowledge, LineError, read_request
 
@@ -70,11 +72,14 @@ def as_line(question: Object) -> bytes:
 
 async def answer(asked: Asked, line: bytes | None) -> Object:
     """Return the answer to a line; `None` stands for one that did not come whole."""
+    fields: Object = {}
     try:
         fields = _fields(line)
         return {"type": "ok", "request": None, **await _answer(asked, fields)}
-    except (LineError, RequestRefusedError) as error:
-        refused = error
+    except LineError as error:
+        refused: LineError | RequestRefusedError = error
+    except RequestRefusedError as error:
+        refused = RequestRefusedError(error.what, next_step=error.advice(partial(_at_a_shell, fields.get("room"))))
     except StoreError as error:
         refused = LineError(str(error))
     except Exception:  # whoever asks must not end the service
@@ -83,27 +88,32 @@ async def answer(asked: Asked, line: bytes | None) -> Object:
     return error_object(refused, line=1, id_=None)
 
 
+def _at_a_shell(room: object, command: str) -> str:
+    """Return how a command is written there: whoever asks over a socket is no prompt that knows its room."""
+    return f"mls-bridge {command} --room {shlex.quote(str(room))}"
+
+
 async def _answer(asked: Asked, fields: Object) -> Object:
     if "room" not in fields:
         if fields.get("type") != "status":
             raise LineError("room: missing")
         _refuse_others(fields, "type")
         return {"service": await asked.report()}
-    room = fields.pop("room")
+    room = fields["room"]
     if not isinstance(room, str):
         raise LineError("room: not text")
     match fields.get("type"):
         case "history":
-            _refuse_others(fields, "type", "limit", "before")
+            _refuse_others(fields, "type", "room", "limit", "before")
             limit, before = _number(fields, "limit", MAX_PAGE), _number(fields, "before", LATEST)
             return {"messages": await asked.history(room, limit, before)}
         case "forget":
-            _refuse_others(fields, "type")
+            _refuse_others(fields, "type", "room")
             await asked.forget(room)
             return {}
         case _:
             pass
-    request = read_request(as_line(fields)).request
+    request = read_request(as_line({name: value for name, value in fields.items() if name != "room"})).request
     if isinstance(request, Acknowledge | Quit):
         raise LineError("type: this is for who listens to a conversation: `mls-bridge chat --json`")
     return answer_object(None, await asked.do(room, request))

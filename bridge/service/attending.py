@@ -23,4 +23,11 @@ async def attend(wanted: Awaitable[Output], running: asyncio.Task[None]) -> Outp
             raise ServiceError("the service was stopped")
         return waiting.result()
     finally:
+        waiting.add_done_callback(_take_error)
         waiting.cancel()
+
+
+def _take_error(given_up: asyncio.Future[Output]) -> None:
+    """Take what comes of something that nobody waits for any more: asyncio would log it as lost."""
+    if not given_up.cancelled():
+        given_up.exception()

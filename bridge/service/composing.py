@@ -16,24 +16,26 @@ from bridge.accounts import log_in, open_transport
 from bridge.config import Config
 from bridge.config.accounts import Account as AccountSettings
 from bridge.config.rooms import Room
+from bridge.conversation import Answer, Request, RequestRefusedError
 from bridge.observing.metrics import Metrics
 from bridge.order.sealing import SealingSettings
 from bridge.order.sequencer import Sequencer, signing_key
 from bridge.protocol.bodies import Hello
 from bridge.protocol.code_points import MAX_ENVELOPE
 from bridge.relay import Counted, Relay, RelaySettings, Side
-from bridge.service.account import AccountRunner, WantedRoom
+from bridge.service.account import AccountRunner
 from bridge.service.answering import Asked, require_member
 from bridge.service.clock import Clock
 from bridge.service.control import Object
+from bridge.service.entering import WantedRoom
 from bridge.service.errors import AccountStoppedError
 from bridge.service.publishing import FailedEntry
 from bridge.service.service import Service
 from bridge.service.status import describe, remember_sides
 from bridge.store import Store, StoreKey
-from bridge.terminal.conversation import Answer, Request, RequestRefusedError
 from mls.crypto.random import Random
-from transports.errors import PermanentError
+from mls.crypto.signature import SignaturePrivateKey
+from transports.errors import PermanentError, RoomEndedError
 from transports.room import JoinedRoom
 
 if TYPE_CHECKING:
@@ -76,6 +78,7 @@ class Composition(Asked):
         self._metrics = metrics
         self.accounts: dict[str, AccountRunner] = {}
         self._members: dict[str, MemberRole] = {}
+        self._sequencers: dict[str, Sequencer] = {}
         self.on_member: Callable[[MemberRole, AccountRunner, JoinedRoom], Callable[[FailedEntry], None]] | None = None
         """Told of each member before it begins; returns who is to be told what cannot be published for it."""
 
@@ -99,7 +102,8 @@ class Composition(Asked):
 
     async def report(self) -> Object:
         async with self._store.transaction() as tx:
-            return await describe(tx, self._config, self._service.readiness(), self.accounts, self._members)
+            warnings = {name: sequencer.warning for name, sequencer in self._sequencers.items()}
+            return await describe(tx, self._config, self._service.readiness(), self.accounts, self._members, warnings)
 
     async def do(self, room: str, request: Request) -> Answer:
         role = self._member(room)
@@ -157,7 +161,7 @@ class Composition(Asked):
                     strict=True,
                 )
             )
-        except AccountStoppedError as error:
+        except (AccountStoppedError, RoomEndedError) as error:
             log.warning("room not served", room=name, reason=str(error))
             return False
         sides = {account: Side(self.accounts[account].account, one.address) for account, one in joined.items()}
@@ -172,10 +176,15 @@ class Composition(Asked):
         return True
 
     async def _joined(self, account: str, address: str) -> JoinedRoom:
-        """Wait until the account is there, however often the server refuses. Raises `AccountStoppedError`."""
+        """Wait until the account is there, however often the server refuses.
+
+        Raises `AccountStoppedError`, `RoomEndedError`.
+        """
         while True:
             try:
                 return await self.accounts[account].joined(address)
+            except RoomEndedError:
+                raise
             except PermanentError:
                 continue  # said already, and tried again after a while
 
@@ -187,30 +196,37 @@ class Composition(Asked):
                 key = await signing_key(tx, home.address, self._random)
         public_key = b"" if key is None else key.public_key
         rooms = tuple(side.room for side in sides)
-        if key is not None:
-            hello = Hello(SOFTWARE.encode(), tuple(one.encode() for one in rooms), public_key, MAX_ENVELOPE)
-            sequencer = Sequencer(
-                sides[0].account,
-                home.address,
-                key=key,
-                hello=hello,
-                settings=SealingSettings(max_event=home.limits.envelope_bytes),
-                random=self._random,
-                on_seal=lambda _count: self._metrics.seals.labels(name).inc(),
-                on_shown=lambda delay: self._metrics.seal_delay.labels(name).observe(delay / 1000),
-            )
-
-            def on_failed(failed: FailedEntry) -> None:
-                if not failed.is_held:
-                    sequencer.publishing_failed(failed.entry, failed.reason)
-
-            self._service.add_consumer(
-                sequencer, role="sequencer", room_name=name, on_failed=on_failed, alarm=lambda: sequencer.alarm
-            )
         if room.relay:
+            # Before the sequencer: what both are told of is copied first, for somebody waits for it.
             settings = RelaySettings(link=name, software=SOFTWARE, rooms=rooms, sequencer_key=public_key)
             for side in sides:
                 self._service.add_consumer(self._relay(name, side, sides, settings), role="relay", room_name=name)
+        if key is not None:
+            hello = Hello(SOFTWARE.encode(), tuple(one.encode() for one in rooms), public_key, MAX_ENVELOPE)
+            self._add_sequencer(name, room, sides[0], home, key, hello)
+
+    def _add_sequencer(
+        self, name: str, room: Room, side: Side, home: JoinedRoom, key: SignaturePrivateKey, hello: Hello
+    ) -> None:
+        sequencer = Sequencer(
+            side.account,
+            home.address,
+            key=key,
+            hello=hello,
+            settings=SealingSettings(max_event=home.limits.envelope_bytes, group_id=room.group_id),
+            random=self._random,
+            on_seal=lambda _count: self._metrics.seals.labels(name).inc(),
+            on_shown=lambda delay: self._metrics.seal_delay.labels(name).observe(delay / 1000),
+        )
+        self._sequencers[name] = sequencer
+
+        def on_failed(failed: FailedEntry) -> None:
+            if not failed.is_held:
+                sequencer.publishing_failed(failed.entry, failed.reason)
+
+        self._service.add_consumer(
+            sequencer, role="sequencer", room_name=name, on_failed=on_failed, alarm=lambda: sequencer.alarm
+        )
 
     def _relay(self, name: str, source: Side, sides: list[Side], settings: RelaySettings) -> Relay:
         in_room = {side.account for side in self._config.rooms[name].sides}
@@ -230,7 +246,7 @@ class Composition(Asked):
             [side for side in sides if side != source],
             settings,
             random=self._random,
-            is_live=lambda side: by_account[side.account].has_caught_up,
+            is_live=lambda side: by_account[side.account].has_read(side.room),
             has_ended=lambda side: by_account[side.account].has_ended(side.room),
             count=count,
         )

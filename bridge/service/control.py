@@ -11,8 +11,8 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -41,6 +41,13 @@ ANSWERING: Final = 60.0
 """Seconds to bring about the answer and to take it."""
 
 
+MAX_ADDRESS: Final = 103
+"""Bytes of a path that every system takes for a Unix socket's address."""
+
+DESCRIPTORS: Final = Path("/proc/self/fd")
+"""Where Linux shows what a process has open."""
+
+
 class ControlError(Exception):
     """The process that owns the database does not answer as it should. Says what is wrong."""
 
@@ -64,7 +71,7 @@ class Control:
         try:
             listening = _listen(self._path)
             self._server = await asyncio.start_unix_server(self._connected, sock=listening, limit=MAX_LINE + 1)
-        except OSError as error:  # no such sockets on this file system, or the path is too long for one
+        except OSError as error:  # no such sockets on this file system, or the name is too long for one
             log.warning("cannot be asked while running", reason=error.strerror or str(error))
 
     def close(self) -> None:
@@ -109,7 +116,8 @@ class Control:
 async def ask(database: Path, question: Object) -> Object | None:
     """Return what the process that owns a database answers; `None` where none runs. Raises `ControlError`."""
     try:
-        reader, writer = await asyncio.open_unix_connection(socket_path(database), limit=MAX_ANSWER)
+        with _short(socket_path(database)) as path:
+            reader, writer = await asyncio.open_unix_connection(path, limit=MAX_ANSWER)
     except OSError:
         return None
     try:
@@ -134,13 +142,30 @@ def _listen(path: Path) -> socket.socket:
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o177)
     try:
-        listening.bind(os.fspath(path))
+        with _short(path) as short:
+            listening.bind(short)
     except OSError:
         listening.close()
         raise
     finally:
         os.umask(mask)
     return listening
+
+
+@contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """Yield a path of the same file that fits into a socket's address, where the system offers one.
+
+    There are 107 bytes in it on Linux, and folders may lie deeper. An open folder has a short path there.
+    """
+    if len(os.fsencode(path)) <= MAX_ADDRESS or not DESCRIPTORS.is_dir():
+        yield os.fspath(path)
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield os.fspath(DESCRIPTORS / str(folder) / path.name)
+    finally:
+        os.close(folder)
 
 
 def _is_owner(writer: asyncio.StreamWriter) -> bool:

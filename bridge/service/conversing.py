@@ -24,6 +24,7 @@ from bridge.service.attending import attend
 from bridge.service.clock import SystemClock
 from bridge.service.composing import Composition, open_store
 from bridge.service.control import Control
+from bridge.service.errors import AccountStoppedError
 from bridge.service.process import stopping_on_signals
 from bridge.service.publishing import FailedEntry
 from bridge.service.service import Service
@@ -110,24 +111,41 @@ class _Chat:
             await attend(conversation.begun(), running)
             running.add_done_callback(lambda _: conversation.close())
             await (run_lines(conversation) if json else run_screen(conversation))
+            self._require_account()
         finally:
             roles.cancel()
             await asyncio.wait({roles})
 
     def _introduce(self, role: MemberRole, account: AccountRunner, joined: JoinedRoom) -> Callable[[FailedEntry], None]:
         conversation = MemberConversation(self._service, self._store, role, room_name=joined.name or self._name)
-        for other in self._composition.accounts.values():
-            other.on_state = lambda _: None
+        for each in self._composition.accounts.values():
+            each.on_state = lambda _: None
+            each.on_stopped = partial(self._stopped_for_good, conversation, each)
+            if each.problem is not None:
+                self._stopped_for_good(conversation, each, each.problem)
 
-        def tell(state: ConnectionState) -> None:
-            conversation.connection_changed(account.network, state)
-            if account.problem is not None:
-                conversation.account_stopped(account.problem)
-
-        account.on_state = tell
-        tell(account.state)
+        account.on_state = partial(conversation.connection_changed, account.network)
+        account.on_state(account.state)
         self._ready.set_result(conversation)
         return conversation.publishing_failed
+
+    def _stopped_for_good(self, conversation: MemberConversation, account: AccountRunner, problem: str) -> None:
+        """Say that an account has stopped. Without the member's own there is nothing to talk over."""
+        conversation.account_stopped(account.name, problem)
+        if account is self._own_account:
+            conversation.close()
+
+    def _require_account(self) -> None:
+        """Raise what has taken the conversation its account."""
+        account = self._own_account
+        if account.problem is not None:
+            raise AccountStoppedError(account.name, account.problem)
+
+    @property
+    def _own_account(self) -> AccountRunner:
+        if self._room.member is None:
+            raise ValueError("there is no member in this room")
+        return self._composition.accounts[self._room.member.account]
 
 
 def _say_state(account: AccountRunner, state: ConnectionState) -> None:

@@ -7,6 +7,7 @@ the network tells it again.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
@@ -64,18 +65,21 @@ class Ingested:
 async def ingest(tx: Transaction, account: Account, batch: Batch, *, now: int) -> Ingested:
     """Write what a batch brings, and its cursor."""
     ingested = Ingested()
+    whole = [await _opened(tx, account, event, now) for event in batch.events]
+    envelopes = [one for one in whole if isinstance(one, _Opened)]
+    ingested.reflected = await _reflections(tx, account, envelopes, now)
+    copies = await _copies(tx, envelopes, now)
     passed: list[RoomEvent] = []
-    for event in batch.events:
-        new = await _Envelope(tx, account, ingested, now).take(event) if isinstance(event, EnvelopeSeen) else event
-        if new is not None:
+    for new in whole:
+        if isinstance(new, _Opened):
+            if id(new) in copies:
+                ingested.refused[new.seen.origin.room, Refusal.DUPLICATE] += 1
+            else:
+                passed.append(new.seen)
+        elif new is not None:
             passed.append(new)
-            ingested.rooms.add(room_of(new))
-        if isinstance(new, MembershipSeen) and new.account == account:
-            (ingested.put_out.add if new.membership in _OUTSIDE else ingested.put_out.discard)(new.origin.room)
-        elif isinstance(new, MalformedSeen):
-            ingested.refused[new.origin.room, Refusal.MALFORMED] += 1
-        elif isinstance(new, RoomEnded):
-            ingested.ended[new.room] = new.reason
+            _note(ingested, account, new)
+    ingested.rooms.update(map(room_of, passed))
     if passed:
         await tx.events.append(account, passed)
     await tx.cursors.put(account, batch.cursor)
@@ -96,66 +100,99 @@ _MAX_KEY_PACKAGE: Final = 64 << 10
 """Bytes of a copy that is looked into."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Envelope:
-    """The way of one envelope through the checks."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Opened:
+    """A whole envelope, and what it holds."""
 
-    tx: Transaction
-    account: Account
-    ingested: Ingested
-    now: int
+    seen: EnvelopeSeen
+    sealed: Envelope
+    identity: bytes
+    scopes: tuple[str, ...]
+    """Under what it is remembered. It is a copy if it is known under the last of these."""
 
-    async def take(self, seen: EnvelopeSeen) -> EnvelopeSeen | MalformedSeen | None:
-        """Return what roles are to see of it; `None` for a part of something that is not whole yet, and for a copy."""
-        try:
-            sealed = open_envelope(seen.envelope)
-            if sealed.kind == EnvelopeKind.FRAGMENT:
-                whole = await self._join(seen, sealed)
-                if whole is None:
-                    return None
-                seen, sealed = whole
-        except (ProtocolError, FragmentError) as error:
-            return MalformedSeen(seen.origin, error.what)
-        if seen.transaction is not None and await self.tx.outbox.mark_reflected(
-            self.account, seen.transaction, self.now
-        ):
-            self.ingested.reflected[seen.transaction] = seen.origin.room
-        if await self._is_copy(seen, sealed):
-            self.ingested.refused[seen.origin.room, Refusal.DUPLICATE] += 1
-            return None
-        return seen
+    @classmethod
+    def of(cls, account: Account, seen: EnvelopeSeen, sealed: Envelope) -> _Opened:
+        scope = _scope(account, seen)
+        # A copy that was faster, a relay's or a rogue's, must not keep an account from being seen to post its own.
+        is_own = sealed.kind == EnvelopeKind.KEY_PACKAGE and _is_of(sealed, seen.origin.sender)
+        scopes = (scope, f"{scope} by its account") if is_own else (scope,)
+        return cls(seen, sealed, identity_of(seen.envelope), scopes)
 
-    async def _join(self, seen: EnvelopeSeen, sealed: Envelope) -> tuple[EnvelopeSeen, Envelope] | None:
-        """Add a fragment to those that are there. Returns the envelope once it is whole. Raises `ProtocolError`."""
-        fragment = open_body(Fragment, sealed)
-        check_fragment(fragment)
-        parts = await self.tx.fragments.add(
-            f"{self.account} {seen.origin.room}",
-            fragment.whole,
-            fragment.index,
-            fragment.count,
-            fragment.part,
-            self.now,
-            source=seen.origin.sender or "",
-        )
-        if parts is None:
-            return None
-        data = join_fragments(fragment.whole, parts)
-        joined = open_envelope(data)
-        if joined.kind == EnvelopeKind.FRAGMENT or joined.group_id != sealed.group_id:
-            raise ProtocolError("fragments of what may not come in fragments, or of another group")
-        transaction = None if seen.transaction is None else of_whole(seen.transaction)
-        return replace(seen, envelope=data, transaction=transaction), joined
 
-    async def _is_copy(self, seen: EnvelopeSeen, sealed: Envelope) -> bool:
-        """Remember the envelope. Returns whether it is only a copy of one that was there."""
-        scope = f"{self.account} {seen.origin.room}"
-        identity = identity_of(seen.envelope)
-        is_new = await self.tx.seen.add(scope, identity, self.now)
-        if sealed.kind == EnvelopeKind.KEY_PACKAGE and _is_of(sealed, seen.origin.sender):
-            # A copy that was faster, a relay's or a rogue's, must not keep the account from being seen to post it.
-            return not await self.tx.seen.add(f"{scope} by its account", identity, self.now)
-        return not is_new and sealed.kind not in _NEVER_DUPLICATE
+async def _opened(tx: Transaction, account: Account, event: RoomEvent, now: int) -> _Opened | RoomEvent | None:
+    """Open what is an envelope. Returns `None` for a part of something that is not whole yet."""
+    if not isinstance(event, EnvelopeSeen):
+        return event
+    try:
+        sealed = open_envelope(event.envelope)
+        if sealed.kind == EnvelopeKind.FRAGMENT:
+            return await _join(tx, account, event, sealed, now)
+    except (ProtocolError, FragmentError) as error:
+        return MalformedSeen(event.origin, error.what)
+    return _Opened.of(account, event, sealed)
+
+
+async def _join(tx: Transaction, account: Account, seen: EnvelopeSeen, sealed: Envelope, now: int) -> _Opened | None:
+    """Add a fragment to those that are there. Returns the envelope once it is whole. Raises `ProtocolError`."""
+    fragment = open_body(Fragment, sealed)
+    check_fragment(fragment)
+    parts = await tx.fragments.add(
+        _scope(account, seen),
+        fragment.whole,
+        fragment.index,
+        fragment.count,
+        fragment.part,
+        now,
+        source=seen.origin.sender or "",
+    )
+    if parts is None:
+        return None
+    data = join_fragments(fragment.whole, parts)
+    joined = open_envelope(data)
+    if joined.kind == EnvelopeKind.FRAGMENT or joined.group_id != sealed.group_id:
+        raise ProtocolError("fragments of what may not come in fragments, or of another group")
+    transaction = None if seen.transaction is None else of_whole(seen.transaction)
+    return _Opened.of(account, replace(seen, envelope=data, transaction=transaction), joined)
+
+
+async def _reflections(
+    tx: Transaction, account: Account, envelopes: Sequence[_Opened], now: int
+) -> dict[str, RoomAddress]:
+    """Mark one's own that have come back. Returns those that were waited for, and where they are."""
+    own = {one.seen.transaction: one.seen.origin.room for one in envelopes if one.seen.transaction is not None}
+    waited = await tx.outbox.mark_reflected(account, own, now)
+    return {transaction: room for transaction, room in own.items() if transaction in waited}
+
+
+async def _copies(tx: Transaction, envelopes: Sequence[_Opened], now: int) -> set[int]:
+    """Remember all of these. Returns those, by `id`, that are only copies of what was there."""
+    of_scope: dict[str, dict[bytes, None]] = {}
+    for one in envelopes:
+        for scope in one.scopes:
+            of_scope.setdefault(scope, {})[one.identity] = None
+    new = {scope: await tx.seen.add(scope, identities, now) for scope, identities in of_scope.items()}
+    copies: set[int] = set()
+    for one in envelopes:
+        is_new = one.identity in new[one.scopes[-1]]
+        if not is_new and one.sealed.kind not in _NEVER_DUPLICATE:
+            copies.add(id(one))
+        for scope in one.scopes:  # the next one is a copy of this one
+            new[scope].discard(one.identity)
+    return copies
+
+
+def _scope(account: Account, seen: EnvelopeSeen) -> str:
+    return f"{account} {seen.origin.room}"
+
+
+def _note(ingested: Ingested, account: Account, event: RoomEvent) -> None:
+    """Take note of what concerns the account itself."""
+    if isinstance(event, MembershipSeen) and event.account == account:
+        (ingested.put_out.add if event.membership in _OUTSIDE else ingested.put_out.discard)(event.origin.room)
+    elif isinstance(event, MalformedSeen):
+        ingested.refused[event.origin.room, Refusal.MALFORMED] += 1
+    elif isinstance(event, RoomEnded):
+        ingested.ended[event.room] = event.reason
 
 
 def _is_of(sealed: Envelope, sender: Account | None) -> bool:

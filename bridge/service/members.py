@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bridge.config.rooms import Late, Room
+from bridge.conversation import Answer, ConnectionShown, LinkState, Request, RequestRefusedError, Told
 from bridge.member import history, people
 from bridge.member.role import MemberRole, of_member
 from bridge.member.settings import AddPolicy, MemberSettings
@@ -15,7 +16,6 @@ from bridge.protocol.order import Retention
 from bridge.relay import Side
 from bridge.service.control import Object
 from bridge.service.errors import ServiceError
-from bridge.terminal.conversation import Answer, ConnectionShown, LinkState, Request, RequestRefusedError, Told
 from bridge.terminal.line_format import happening_object
 from bridge.terminal.transcript import Authorship
 from mls.crypto.random import Random
@@ -38,6 +38,7 @@ def make_member(room: Room, side: Side, random: Random, *, history: bool) -> Mem
     settings = MemberSettings(
         device=room.member.device,
         create=room.member.create,
+        group_id=room.group_id,
         mode=Mode[room.mode.name],
         retention=_retention(room.member.late),
         padding=room.member.padding,
@@ -87,6 +88,7 @@ def describe_member(role: MemberRole) -> Object:
     group = session.group
     asking = [person for person in session.people.values() if person.asks]
     return {
+        "id": None if group is None else group.group_id.hex(),
         "epoch": None if group is None else group.public.context.epoch,
         "members": sorted({identity.account for _, identity, _ in session.members()}),
         "asking": [
@@ -98,7 +100,7 @@ def describe_member(role: MemberRole) -> Object:
             for person in asking
             if group is not None and session.leaf_of(person.identity) is None
         ],
-        "stuck": session.memory.flags.stuck.decode(errors="replace") or None,
+        "stuck": session.obstacle or None,
     }
 
 

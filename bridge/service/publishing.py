@@ -8,7 +8,7 @@ it already drops, and never an entry.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -58,21 +58,17 @@ class FailedEntry:
 class _Books:
     """What has become of entries since the store was told."""
 
-    published: dict[int, int] = field(default_factory=dict)
-    """From an entry's id to the time."""
     attempts: list[tuple[int, int, str]] = field(default_factory=list)
     failed: set[int] = field(default_factory=set)
 
     async def write(self, tx: Transaction) -> None:
-        for entry_id, at in self.published.items():
-            await tx.outbox.mark_published(entry_id, at)
         for entry_id, at, reason in self.attempts:
             await tx.outbox.mark_attempt(entry_id, at, reason)
         for entry_id in self.failed:
             await tx.outbox.drop(entry_id)
 
     def __bool__(self) -> bool:
-        return bool(self.published or self.attempts or self.failed)
+        return bool(self.attempts or self.failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +123,7 @@ class Publisher:
         self._is_exchanging = False
         self._connects_at = NEVER
         self._held_until = 0
+        self._crew: asyncio.TaskGroup | None = None
         self._progress = asyncio.Event()
 
     # What happens elsewhere.
@@ -150,11 +147,12 @@ class Publisher:
         lane = self._lanes.get(room)
         return self._held.get(room) if lane is not None and lane.has_unpublished else None
 
-    def kick(self, accounts: Collection[Account]) -> None:
-        """Look for new entries, if some are this account's."""
-        if self._account in accounts:
-            self._is_read = False
-            self._bell.ring()
+    def post(self, added: Sequence[StoredOutboxEntry]) -> None:
+        """Publish these new entries, as far as they are this account's: they are in the store by now."""
+        for stored in added:
+            if stored.entry.account == self._account and not self._take_in(stored):
+                self._is_read = False  # and nothing behind it is taken in before the store was asked
+                self._bell.ring()
 
     def reflected(self, transactions: Collection[str]) -> None:
         """Forget what the rooms have shown."""
@@ -195,7 +193,6 @@ class Publisher:
         self._held_until = max(self._held_until, at)
 
     def published(self, stored: StoredOutboxEntry) -> None:
-        self._books.published[stored.id] = self._clock.now()
         if self._held.pop(stored.entry.room, None) is not None:
             log.info("the room takes envelopes again", account=self._name, room=stored.entry.room)
         self._tell()
@@ -241,14 +238,18 @@ class Publisher:
         """Publish what the outbox holds, until cancelled."""
         self._account = self._transport.account
         async with crew() as tasks:
-            while True:
-                await self._exchange(tasks)
-                await self._bell.wait(self._connects_at)
-                if self._connects_at <= self._clock.now():
-                    self.connected()
+            self._crew = tasks
+            try:
+                while True:
+                    await self._exchange()
+                    await self._bell.wait(self._connects_at)
+                    if self._connects_at <= self._clock.now():
+                        self.connected()
+            finally:
+                self._crew = None
 
     async def drained(self) -> None:
-        """Return once servers have answered to all that the outbox holds, and the store knows it, or none is there."""
+        """Return once servers have answered to all that the outbox holds, or none is there."""
         while (self._is_connected or self._connects_at != NEVER) and self._has_work:
             self._progress.clear()
             await self._progress.wait()
@@ -258,19 +259,36 @@ class Publisher:
         is_busy = any(lane.has_unpublished for lane in self._lanes.values()) or any(map(self._has_more, self._rooms))
         return is_busy or not self._is_read or bool(self._books) or self._is_exchanging
 
-    async def _exchange(self, tasks: asyncio.TaskGroup) -> None:
+    def _take_in(self, stored: StoredOutboxEntry) -> bool:
+        """Hand a new entry to its lane without asking the store. `False` where only the store knows its turn."""
+        room = stored.entry.room
+        if stored.id <= self._looked_through:
+            return True  # whoever asked the store meanwhile has found it
+        if self._crew is None or room not in self._rooms or not self._is_read or self._is_exchanging:
+            return False
+        if self._has_more(room):
+            return False
+        lane = self._lane(room, self._crew)
+        if len(lane) >= LANE_ENTRIES or self._left_for(lane) < len(stored.entry.envelope):
+            return False
+        lane.add(stored)
+        self._looked_through = self._newest[room] = self._read_through[room] = stored.id
+        self._metrics.outbox.labels(self._name).inc()
+        return True
+
+    async def _exchange(self) -> None:
         """Tell the store what has become of entries, and take in new ones."""
         if self._is_read and not self._books and not any(map(self._has_more, self._rooms)):
             self._progress.set()
             return
         self._is_exchanging = True  # what is taken in hand here stands in neither place until the store has answered
         try:
-            await self._exchange_with_store(tasks)
+            await self._exchange_with_store()
         finally:
             self._is_exchanging = False
         self._progress.set()
 
-    async def _exchange_with_store(self, tasks: asyncio.TaskGroup) -> None:
+    async def _exchange_with_store(self) -> None:
         books, self._books = self._books, _Books()
         is_read, self._is_read = self._is_read, True
         account = self._transport.account
@@ -280,15 +298,15 @@ class Publisher:
                 newest = await tx.outbox.newest(account, self._looked_through)
                 self._newest |= newest
                 self._looked_through = max(newest.values(), default=self._looked_through)
+                self._metrics.outbox.labels(self._name).set(await tx.outbox.count(account))
             for room in tuple(self._rooms):
-                await self._fill(tx, room, tasks)
-            self._metrics.outbox.labels(self._name).set(await tx.outbox.count(account))
+                await self._fill(tx, room)
 
-    async def _fill(self, tx: Transaction, room: RoomAddress, tasks: asyncio.TaskGroup) -> None:
+    async def _fill(self, tx: Transaction, room: RoomAddress) -> None:
         """Read on in what waits for a room, until its lane has enough in hand."""
-        while self._has_more(room) and room in self._rooms:
-            lane = self._lane(room, tasks)
-            left = min(LANE_BYTES - lane.size, ACCOUNT_BYTES - sum(one.size for one in self._lanes.values()))
+        while self._crew is not None and self._has_more(room) and room in self._rooms:
+            lane = self._lane(room, self._crew)
+            left = self._left_for(lane)
             if len(lane) and (len(lane) > LANE_ENTRIES // 2 or left < LANE_BYTES // 2):
                 return
             after = self._read_through.get(room, 0)
@@ -296,6 +314,10 @@ class Publisher:
             for one in stored:
                 lane.add(one)
             self._read_through[room] = stored[-1].id if stored else self._newest[room]
+
+    def _left_for(self, lane: Lane) -> int:
+        """Return how many bytes more a lane may have in hand."""
+        return min(LANE_BYTES - lane.size, ACCOUNT_BYTES - sum(one.size for one in self._lanes.values()))
 
     def _has_more(self, room: RoomAddress) -> bool:
         return self._newest.get(room, 0) > self._read_through.get(room, 0)

@@ -12,20 +12,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
 import structlog
 
 from bridge.observing.health import Readiness
 from bridge.observing.metrics import Metrics
-from bridge.service.account import AccountRunner, WantedRoom
+from bridge.service.account import AccountRunner
 from bridge.service.clock import Clock
 from bridge.service.consumer import Consumer
+from bridge.service.entering import WantedRoom
 from bridge.service.errors import ServiceError
 from bridge.service.publishing import FailedEntry
 from bridge.service.stepping import FATAL, Action, Stepper
-from bridge.store import Store
+from bridge.store import Store, StoredOutboxEntry
 from mls.crypto.random import Random
 from transports.room import Account, RoomAddress, Transport
 
@@ -121,7 +122,7 @@ class Service:
             self._store,
             clock=self._clock,
             random=self._random,
-            on_posts=self._kick,
+            on_posts=self._post,
             on_taken=counter.inc,
         )
         self._steppers[consumer.name] = stepper
@@ -161,8 +162,13 @@ class Service:
         """
         try:
             await self._steppers[consumer.name].act(action)
-        except (*FATAL, ServiceError) as error:
+        except FATAL as error:
             self._fail(consumer.name, error)
+            raise
+        except ServiceError as error:
+            # Whoever asks while the service stops comes too late: that is no failure of the service.
+            if not self._stopping.is_set():
+                self._fail(consumer.name, error)
             raise
 
     def readiness(self) -> Readiness:
@@ -182,9 +188,9 @@ class Service:
             if stepper.consumer.account == account and stepper.consumer.room in rooms:
                 stepper.ring()
 
-    def _kick(self, accounts: Collection[Account]) -> None:
+    def _post(self, added: Sequence[StoredOutboxEntry]) -> None:
         for runner in self._accounts.values():
-            runner.publisher.kick(accounts)
+            runner.publisher.post(added)
 
     def _entry_failed(self, failed: FailedEntry) -> None:
         for listener in self._listeners[failed.entry.account, failed.entry.room]:

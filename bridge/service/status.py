@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from bridge.config import Config
+from bridge.config.rooms import Room
 from bridge.observing.health import Readiness
+from bridge.order.sequencer import sealed_group
 from bridge.relay import Side
 from bridge.service.control import Object
 from bridge.store import Transaction
@@ -37,8 +39,9 @@ async def describe(
     readiness: Readiness | None,
     accounts: Mapping[str, AccountRunner],
     members: Mapping[str, MemberRole],
+    warnings: Mapping[str, str | None],
 ) -> Object:
-    """Return how everything stands. `readiness` is `None` where no service runs."""
+    """Return how everything stands. `readiness` is `None` where no service runs; `warnings` are the sequencers'."""
     sides = {name: await sides_of(tx, name) for name in config.rooms}
     known = {name: side.account for one in sides.values() for name, side in one.items()}
     return {
@@ -65,6 +68,8 @@ async def describe(
                     if is_held
                 ],
                 "problem": readiness.rooms.get(name) if readiness else None,
+                "warning": warnings.get(name),
+                "sealed_group": await _sealed_group(tx, room, sides[name]),
                 "group": _group(members.get(name)),
             }
             for name, room in config.rooms.items()
@@ -77,6 +82,14 @@ async def sides_of(tx: Transaction, room: str) -> dict[str, Side]:
     value = await tx.records.get(_SIDES, room.encode())
     stored = {} if value is None else json.loads(value)
     return {name: Side(Account(account), RoomAddress(address)) for name, (account, address) in stored.items()}
+
+
+async def _sealed_group(tx: Transaction, room: Room, sides: Mapping[str, Side]) -> str | None:
+    """Return the id of the group that this process seals in a room."""
+    home = sides.get(room.home_side.account)
+    if not room.sequencer or home is None:
+        return None
+    return (await sealed_group(tx, home.account, home.room)).hex() or None
 
 
 def _group(member: MemberRole | None) -> Object | None:

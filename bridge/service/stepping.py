@@ -7,7 +7,7 @@ up waiting, and the step ends all the same, so that what the role holds in memor
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
 
 import structlog
@@ -16,10 +16,10 @@ from bridge.service.clock import Clock
 from bridge.service.consumer import AfterCommit, Consumer
 from bridge.service.errors import ConsumerFailedError, ServiceError, StateLostError
 from bridge.service.waiting import NEVER, Backoff, Bell
-from bridge.store import Store, Transaction
+from bridge.store import Store, StoredEvent, StoredOutboxEntry, Transaction
 from bridge.store.errors import CorruptStoreError, DiskFullError, UnavailableStoreError
 from mls.crypto.random import Random
-from transports.room import Account, EnvelopeSeen
+from transports.room import EnvelopeSeen
 
 __all__ = ["FATAL", "Action", "Stepper"]
 
@@ -33,6 +33,9 @@ FATAL: Final = (CorruptStoreError, DiskFullError, UnavailableStoreError)
 
 BATCH: Final = 100
 """Events of one step, at the most."""
+
+MAX_IDLE: Final = 500
+"""Events of which nothing came that are taken in again after a crash, about."""
 
 MAX_ATTEMPTS: Final = 3
 
@@ -50,7 +53,7 @@ class Stepper:
         *,
         clock: Clock,
         random: Random,
-        on_posts: Callable[[Collection[Account]], None],
+        on_posts: Callable[[Sequence[StoredOutboxEntry]], None],
         on_taken: Callable[[int], None],
     ) -> None:
         self.consumer = consumer
@@ -63,13 +66,17 @@ class Stepper:
         self._lock = asyncio.Lock()
         self._started = asyncio.Event()
         self._is_stopping = False
+        self._has_news = True
         self._wakes_again = 0
-        self._envelopes = 0
         self.position: int | None = None
         """The last event that was taken in; `None` before the start."""
+        self._stored_position: int | None = None
+        self._idle = 0
+        """Events that were taken in since that was stored: nothing came of them."""
 
     def ring(self) -> None:
         """Look for new events."""
+        self._has_news = True
         self._bell.ring()
 
     def stop(self) -> None:
@@ -83,7 +90,8 @@ class Stepper:
             await self._insist(self._start)
             self._started.set()
             while not self._is_stopping:
-                if await self._insist(self._take):
+                if self._has_news:
+                    await self._insist(self._take)
                     continue
                 due = self._due_at()
                 if due <= self._clock.now():
@@ -100,7 +108,7 @@ class Stepper:
         if self._is_stopping:
             raise ServiceError(f"{self.consumer.name}: not running")
         # In a task of its own, so that whoever asked may be cancelled, and the step is not.
-        await asyncio.shield(asyncio.create_task(self._step(action)))
+        await asyncio.shield(asyncio.create_task(self._step(self._keeping_position(action))))
         self._bell.ring()  # the next alarm may be another one now
 
     def _due_at(self) -> int:
@@ -130,39 +138,48 @@ class Stepper:
     async def _start(self) -> bool:
         async def start(tx: Transaction, now: int) -> AfterCommit:
             position = await tx.positions.get(self.consumer.name)
+            self._stored_position = position
             after = await self.consumer.start(tx, now=now)
-            return self._then(position, after)
+
+            def begin() -> None:
+                self.position = position
+                after()
+
+            return begin
 
         await self._step(start)
         return True
 
     async def _take(self) -> bool:
         """Take in the next events. Returns whether there were any."""
-        taken = 0
+        events: list[StoredEvent] = []
 
         async def take(tx: Transaction, now: int) -> AfterCommit:
-            nonlocal taken
+            nonlocal events
             consumer = self.consumer
-            events = await tx.events.after(consumer.account, consumer.room, self.position or 0, BATCH)
+            self._has_news = False
+            events, is_last = await tx.events.after(consumer.account, consumer.room, self.position or 0, BATCH)
+            self._has_news = self._has_news or not is_last
             if not events:
                 return _nothing
             after = await consumer.take(tx, events, now=now)
-            await tx.positions.put(consumer.name, events[-1].position)
-            taken = len(events)
-            self._envelopes = sum(isinstance(stored.event, EnvelopeSeen) for stored in events)
-            return self._then(events[-1].position, after)
+            return await self._reach(tx, events[-1].position, len(events), after)
 
-        await self._step(take)
-        if taken:
-            self._on_taken(self._envelopes)
-        return bool(taken)
+        try:
+            await self._step(take)
+        except BaseException:
+            self._has_news = True
+            raise
+        if events:
+            self._on_taken(sum(isinstance(stored.event, EnvelopeSeen) for stored in events))
+        return bool(events)
 
     async def _wake(self) -> bool:
         async def wake(tx: Transaction, now: int) -> AfterCommit:
             return await self.consumer.wake(tx, now=now)
 
         self._wakes_again = self._clock.now() + SHORTEST_WAIT
-        await self._step(wake)
+        await self._step(self._keeping_position(wake))
         return True
 
     async def _step(self, action: Action) -> None:
@@ -177,12 +194,32 @@ class Stepper:
         if tx.outbox.added:
             self._on_posts(tx.outbox.added)
 
-    def _then(self, position: int, after: AfterCommit) -> AfterCommit:
-        def both() -> None:
+    def _keeping_position(self, action: Action) -> Action:
+        """Return an action that takes nothing in, and stores how far the role has come if it writes anything."""
+
+        async def act(tx: Transaction, now: int) -> AfterCommit:
+            after = await action(tx, now)
+            return after if self.position is None else await self._reach(tx, self.position, 0, after)
+
+        return act
+
+    async def _reach(self, tx: Transaction, position: int, taken: int, after: AfterCommit) -> AfterCommit:
+        """Store how far the role has come, with what came of it.
+
+        Where nothing came of it that is not worth a commit: after a crash it is taken in again, and nothing comes of
+        it again. But what is stored later must not meet it a second time, so the next step that writes stores it too.
+        """
+        idle = self._idle + taken
+        is_stored = tx.has_changes or idle >= MAX_IDLE
+        if is_stored and position != self._stored_position:
+            await tx.positions.put(self.consumer.name, position)
+
+        def after_commit() -> None:
             self.position = position
+            self._stored_position, self._idle = (position, 0) if is_stored else (self._stored_position, idle)
             after()
 
-        return both
+        return after_commit
 
 
 def _nothing() -> None:

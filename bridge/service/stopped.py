@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 from bridge.config import Config
 from bridge.config.secrets import read_key
+from bridge.conversation import Answer, Members, Request, RequestRefusedError, Status, Verify
 from bridge.member.role import MemberRole
 from bridge.service.answering import Asked, answer, as_line, require_member
 from bridge.service.clock import Clock, SystemClock
@@ -15,7 +16,6 @@ from bridge.service.control import Object
 from bridge.service.members import forget_history, history_of, make_member
 from bridge.service.status import describe, sides_of
 from bridge.store import Store, Transaction
-from bridge.terminal.conversation import Answer, Members, Request, RequestRefusedError, Status, Verify
 from mls.crypto.random import system_random
 
 __all__ = ["ask_stopped"]
@@ -45,7 +45,7 @@ class _Stopped(Asked):
             for name, room in self._config.rooms.items():
                 if room.member is not None and room.member.account in await sides_of(tx, name):
                     members[name] = await self._member(tx, name)
-            return await describe(tx, self._config, None, {}, members)
+            return await describe(tx, self._config, None, {}, members, {})
 
     async def do(self, room: str, request: Request) -> Answer:
         only_reads = isinstance(request, Members | Status | Verify)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from bridge.store.errors import CorruptStoreError
 from bridge.store.event_encoding import BadEventError, decode_event, encode_event, encode_text
 from bridge.store.statements import Statements
 from transports.room import HistoryLost, RoomEnded, RoomEvent
 
-__all__ = ["Events", "StoredEvent"]
+__all__ = ["EventPage", "Events", "StoredEvent"]
 
 _LATEST: Final = (1 << 63) - 1
+
+_LAST: Final = "(SELECT last_position FROM streams WHERE id = stream)"
+"""The position of the last event of an event's stream."""
 
 _MAX_BYTES: Final = 8 << 20
 """Of events that are read at once."""
@@ -25,6 +28,14 @@ class StoredEvent:
 
     position: int
     event: RoomEvent
+
+
+class EventPage(NamedTuple):
+    """Some events of a room, in order."""
+
+    events: list[StoredEvent]
+    is_last: bool
+    """Whether there are no more behind these."""
 
 
 class Events:
@@ -47,14 +58,14 @@ class Events:
 
     async def after(
         self, account: str, room: str, position: int, limit: int, *, max_bytes: int = _MAX_BYTES
-    ) -> list[StoredEvent]:
+    ) -> EventPage:
         """Return events of a room that come after a position, in order.
 
         At most `limit` of them, and so many that they have `max_bytes` in all; but one always, if there is.
         """
         chosen = "stream = (SELECT id FROM streams WHERE account = ? AND room = ?) AND position > ?"
         rows = await self._statements.rows(
-            f"SELECT position, body FROM events WHERE {chosen} AND body IS NOT NULL AND position <= ("  # noqa: S608 - no input
+            f"SELECT position, body, {_LAST} FROM events WHERE {chosen} AND body IS NOT NULL AND position <= ("  # noqa: S608 - no input
             "SELECT max(position) FROM ("
             "SELECT position, sum(size) OVER (ORDER BY position) AS total,"
             " row_number() OVER (ORDER BY position) AS number FROM ("
@@ -65,7 +76,8 @@ class Events:
             limit,
             max_bytes,
         )
-        return [StoredEvent(found, self._decode(body)) for found, body in rows]
+        is_last = not rows or rows[-1][0] >= rows[-1][2]
+        return EventPage([StoredEvent(found, self._decode(body)) for found, body, _ in rows], is_last)
 
     async def last_position(self, account: str, room: str) -> int:
         """Return the position of a room's last event, forgotten or not; 0 where there never was one."""

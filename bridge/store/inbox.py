@@ -26,9 +26,7 @@ class Inbox:
         if not messages:
             return range(0)
         # The position is part of what the ciphertext is bound to, and none is ever given twice.
-        rows = await self._statements.rows("SELECT seq FROM sqlite_sequence WHERE name = 'inbox'")
-        first = rows[0][0] + 1 if rows else 1
-        positions = range(first, first + len(messages))
+        positions = await self._statements.next_numbers("inbox", len(messages))
         places = [_place(owner, group_id, position) for position in positions]
         sealed = await self._statements.seal(*zip(places, messages, strict=True))
         self._statements.write_each(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
 from bridge.store.database import Row
-from bridge.store.errors import CorruptStoreError, StoreUsageError
+from bridge.store.errors import CorruptStoreError
 from bridge.store.event_encoding import BadEventError, decode_note, encode_note
-from bridge.store.statements import Statements
+from bridge.store.statements import Statements, batched
 from transports.room import Account, RelayNote, RoomAddress
 
 __all__ = ["Outbox", "OutboxEntry", "StoredOutboxEntry"]
@@ -18,7 +19,7 @@ _MAX_BYTES: Final = 8 << 20
 
 _COLUMNS = (
     'id, account, room, envelope, "transaction", note, fallback, purpose, created_at,'
-    " published_at, reflected_at, attempts, attempted_at, error"
+    " reflected_at, attempts, attempted_at, error"
 )
 
 
@@ -44,13 +45,12 @@ class StoredOutboxEntry:
 
     id: int
     entry: OutboxEntry
-    published_at: int | None
-    """When the server answered. Only the entry's own return through the room says that others have it."""
-    reflected_at: int | None
-    attempts: int
+    reflected_at: int | None = None
+    """When the room showed it: that alone says that others have it. What the server answers is not kept."""
+    attempts: int = 0
     """How often publishing failed."""
-    attempted_at: int | None
-    error: str | None
+    attempted_at: int | None = None
+    error: str | None = None
     """What went wrong at the last failed attempt."""
 
 
@@ -59,14 +59,19 @@ class Outbox:
 
     def __init__(self, statements: Statements) -> None:
         self._statements = statements
-        self.added: set[Account] = set()
-        """Whose entries this transaction has added."""
+        self.added: list[StoredOutboxEntry] = []
+        """What this transaction has added."""
 
     async def add(self, entry: OutboxEntry) -> int:
-        """Store an entry, and return its id. Raises `StoreUsageError` where the transaction was used before."""
-        row = await self._statements.row(
-            'INSERT INTO outbox (account, room, envelope, "transaction", note, fallback, purpose, created_at)'
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
+        """Store an entry, and return its id.
+
+        Where its transaction was used before, the store's transaction fails, at its end at the latest.
+        """
+        (entry_id,) = await self._statements.next_numbers("outbox", 1)
+        self._statements.write(
+            'INSERT INTO outbox (id, account, room, envelope, "transaction", note, fallback, purpose, created_at)'
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            entry_id,
             entry.account,
             entry.room,
             entry.envelope,
@@ -76,11 +81,15 @@ class Outbox:
             entry.purpose,
             entry.created_at,
         )
-        if row is None:
-            what = f"the outbox holds the transaction {entry.transaction} already"
-            raise StoreUsageError(what, where=self._statements.where)
-        self.added.add(entry.account)
-        return int(row[0])
+        self.added.append(StoredOutboxEntry(entry_id, entry))
+        return entry_id
+
+    async def contains(self, account: str, transaction: str) -> bool:
+        """Whether there is an entry of that transaction, reflected or not."""
+        row = await self._statements.row(
+            'SELECT 1 FROM outbox WHERE account = ? AND "transaction" = ?', account, transaction
+        )
+        return row is not None
 
     async def get(self, account: str, transaction: str) -> StoredOutboxEntry | None:
         """Return the entry of a transaction, reflected or not."""
@@ -94,7 +103,7 @@ class Outbox:
     async def waiting(
         self, account: str, room: str, limit: int, *, after: int = 0, max_bytes: int = _MAX_BYTES
     ) -> list[StoredOutboxEntry]:
-        """Return entries that the room has not shown yet, published or not: those behind `after`, oldest first.
+        """Return entries that the room has not shown yet: those behind `after`, oldest first.
 
         At most `limit` of them, and so many that their envelopes have `max_bytes` in all; but one always, if there is.
         """
@@ -128,26 +137,26 @@ class Outbox:
         )
         return int(count)
 
-    async def mark_published(self, entry_id: int, at: int) -> None:
-        """Say that the server took the entry."""
-        self._statements.write("UPDATE outbox SET published_at = ? WHERE id = ?", at, entry_id)
-
     async def mark_attempt(self, entry_id: int, at: int, error: str) -> None:
         """Say that publishing failed."""
         self._statements.write(
             "UPDATE outbox SET attempts = attempts + 1, attempted_at = ?, error = ? WHERE id = ?", at, error, entry_id
         )
 
-    async def mark_reflected(self, account: str, transaction: str, at: int) -> bool:
-        """Say that the room has shown the entry. `True` if it was waiting for that."""
-        row = await self._statements.row(
-            'UPDATE outbox SET reflected_at = ? WHERE account = ? AND "transaction" = ? AND reflected_at IS NULL'
-            " RETURNING 1",
-            at,
-            account,
-            transaction,
-        )
-        return row is not None
+    async def mark_reflected(self, account: str, transactions: Collection[str], at: int) -> set[str]:
+        """Say that the room has shown these entries. Returns those that were waiting for that."""
+        waited: set[str] = set()
+        for some in batched(transactions):
+            marks = ", ".join("?" * len(some))
+            chosen = f'account = ? AND reflected_at IS NULL AND "transaction" IN ({marks})'
+            rows = await self._statements.rows(
+                f'UPDATE outbox SET reflected_at = ? WHERE {chosen} RETURNING "transaction"',  # noqa: S608 - no input
+                at,
+                account,
+                *some,
+            )
+            waited |= {transaction for (transaction,) in rows}
+        return waited
 
     async def drop(self, entry_id: int) -> None:
         """Forget an entry, reflected or not."""

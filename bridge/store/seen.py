@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bridge.store.statements import Statements
+from collections.abc import Collection
+
+from bridge.store.statements import Statements, batched
 
 __all__ = ["Seen"]
 
@@ -13,15 +15,17 @@ class Seen:
     def __init__(self, statements: Statements) -> None:
         self._statements = statements
 
-    async def add(self, room: str, identity: bytes, at: int) -> bool:
-        """Remember an envelope. `True` if it is new."""
-        row = await self._statements.row(
-            "INSERT INTO seen (room, identity, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1",
-            room,
-            identity,
-            at,
-        )
-        return row is not None
+    async def add(self, room: str, identities: Collection[bytes], at: int) -> set[bytes]:
+        """Remember envelopes. Returns those that are new."""
+        new: set[bytes] = set()
+        for some in batched(identities):
+            marks = ", ".join(["(?, ?, ?)"] * len(some))
+            rows = await self._statements.rows(
+                f"INSERT INTO seen (room, identity, at) VALUES {marks} ON CONFLICT DO NOTHING RETURNING identity",  # noqa: S608 - no input
+                *(value for identity in some for value in (room, identity, at)),
+            )
+            new |= {identity for (identity,) in rows}
+        return new
 
     async def contains(self, room: str, identity: bytes) -> bool:
         """Whether the envelope was seen."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Final, TypeVar
 
 from bridge.store.database import Database, Parameter, Row, Statement
 from bridge.store.encryption import KEY_SIZE, BadCiphertextError, Place, WrappingKey, decrypt, encrypt
 from bridge.store.errors import CorruptStoreError, StoreError, StoreUsageError
+from bridge.store.numbering import Numbering
 
-__all__ = ["Sealed", "Statements"]
+__all__ = ["Sealed", "Statements", "batched"]
 
 Sealed = tuple[int, bytes]
 """An encrypted value: the row of `value_keys` with its key, and the ciphertext."""
@@ -17,6 +18,18 @@ Sealed = tuple[int, bytes]
 
 _FREE_KEYS_AHEAD: Final = 256
 """How many more rows are looked up than are asked for: each look is a round to the database's thread."""
+
+_AT_ONCE: Final = 1_000
+"""Values of one statement that names each of them: SQLite takes 32,766 parameters."""
+
+Value = TypeVar("Value")
+
+
+def batched(values: Collection[Value]) -> Iterator[Sequence[Value]]:
+    """Yield values in such portions as one statement can name."""
+    listed = list(values)
+    for start in range(0, len(listed), _AT_ONCE):
+        yield listed[start : start + _AT_ONCE]
 
 
 class Statements:
@@ -31,12 +44,12 @@ class Statements:
     """
 
     def __init__(
-        self, database: Database, data_key: WrappingKey, free_keys: list[int], random: Callable[[int], bytes]
+        self, database: Database, data_key: WrappingKey, numbering: Numbering, random: Callable[[int], bytes]
     ) -> None:
-        """`free_keys` is the store's list of rows of `value_keys` to use next; after a rollback it is to be emptied."""
+        """`numbering` is the store's; after a rollback it is to forget."""
         self._database = database
         self._data_key = data_key
-        self._free_keys = free_keys
+        self._numbering = numbering
         self._random = random
         self._waiting: list[Statement] = []
         self._has_begun = False
@@ -47,6 +60,11 @@ class Statements:
     def where(self) -> str:
         """The database, for errors."""
         return str(self._database.path)
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether anything was written, or will be."""
+        return self._has_begun
 
     def end(self) -> None:
         """Refuse every further statement."""
@@ -77,6 +95,15 @@ class Statements:
         self._require_open()
         self._begin()
         self._waiting.append(Statement(sql, sets))
+
+    async def next_numbers(self, table: str, count: int) -> range:
+        """Return numbers for new rows of a table that gives none twice. The caller writes the rows."""
+        last = self._numbering.last.get(table)
+        if last is None:
+            rows = await self.rows("SELECT seq FROM sqlite_sequence WHERE name = ?", table)
+            last = int(rows[0][0]) if rows else 0
+        self._numbering.last[table] = last + count
+        return range(last + 1, last + 1 + count)
 
     async def commit(self) -> None:
         """Make what was done last. Raises the first failure, if there was one: there is nothing left to commit."""
@@ -117,7 +144,7 @@ class Statements:
 
     async def _key_rows(self, count: int) -> list[int]:
         """Return as many rows of `value_keys` that are free, or to be made."""
-        free = self._free_keys
+        free = self._numbering.free_keys
         if len(free) < count:
             found = await self.rows("SELECT id FROM value_keys WHERE is_free = 1 LIMIT ?", count + _FREE_KEYS_AHEAD)
             free[:] = [key_id for (key_id,) in found]

@@ -18,6 +18,7 @@ from bridge.store.encryption import KEY_SIZE, BadCiphertextError, Place, Wrappin
 from bridge.store.errors import StoreError, StoreUsageError, UnavailableStoreError, WrongKeyError
 from bridge.store.keys import StoreKey
 from bridge.store.locking import OwnerLock
+from bridge.store.numbering import Numbering
 from bridge.store.statements import Statements
 from bridge.store.transaction import Transaction
 
@@ -59,7 +60,7 @@ class Store:
         self._database_id = database_id
         self._data_key = data_key
         self._wrapping = WrappingKey(data_key)
-        self._free_keys: list[int] = []
+        self._numbering = Numbering()
         self._turn = asyncio.Lock()
         self._holder: asyncio.Task[object] | None = None
         self._truncation: asyncio.Task[None] | None = None
@@ -158,14 +159,14 @@ class Store:
             self._holder = asyncio.current_task()
             began = time.perf_counter()
             changes = self._database.changes
-            statements = Statements(self._database, self._wrapping, self._free_keys, self._random)
+            statements = Statements(self._database, self._wrapping, self._numbering, self._random)
             try:
                 yield statements
                 await _uninterrupted(statements.commit())
                 statements.end()
             except BaseException:
                 statements.end()
-                self._free_keys.clear()
+                self._numbering.forget()
                 # Does nothing where a task was cancelled while it committed.
                 await _uninterrupted(self._database.rollback())
                 raise

@@ -19,6 +19,7 @@ class Transaction:
     """The repositories of every role. None of them has a place for a secret of MLS."""
 
     def __init__(self, statements: Statements) -> None:
+        self._statements = statements
         self.cursors = Cursors(statements)
         self.events = Events(statements)
         self.positions = Positions(statements)
@@ -27,3 +28,8 @@ class Transaction:
         self.outbox = Outbox(statements)
         self.fragments = Fragments(statements)
         self.records = Records(statements)
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether this transaction has written anything."""
+        return self._statements.has_changes

@@ -7,8 +7,7 @@ from typing import Final, assert_never
 from rich.text import Text
 
 from bridge.content import harmless_line
-from bridge.terminal.commands import HELP
-from bridge.terminal.conversation import (
+from bridge.conversation import (
     Add,
     Confirm,
     Join,
@@ -21,6 +20,7 @@ from bridge.terminal.conversation import (
     StatusShown,
     Verification,
 )
+from bridge.terminal.commands import HELP
 from bridge.terminal.digits import show_digits
 from bridge.terminal.layout import Layout
 from bridge.terminal.painting import MARKS, Painter

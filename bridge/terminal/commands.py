@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from bridge.content import MAX_TEXT, harmless_line
-from bridge.terminal.conversation import Add, Confirm, Join, Leave, Members, Quit, Remove, Request, Say, Status, Verify
-from bridge.terminal.people import People, UnknownPersonError
+from bridge.conversation import Add, Confirm, Join, Leave, Members, Quit, Remove, Request, Say, Status, Verify
+from bridge.terminal.people import AmbiguousNameError, People
 from bridge.terminal.transcript import Transcript
 
 __all__ = ["HELP", "CommandError", "Help", "Typed", "read"]
@@ -106,7 +106,7 @@ def _person(command: str, typed: str, people: People) -> str:
         raise CommandError(f"Whom? /{command} NAME")
     try:
         return people.find(typed)
-    except UnknownPersonError as error:
+    except AmbiguousNameError as error:
         raise CommandError(str(error)) from error
 
 

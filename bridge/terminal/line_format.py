@@ -7,7 +7,7 @@ from datetime import UTC
 from typing import Final, TypeAlias, assert_never
 
 from bridge.content import MessageId
-from bridge.terminal.conversation import (
+from bridge.conversation import (
     Alarm,
     Answer,
     Asked,

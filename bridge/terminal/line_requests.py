@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from bridge.content import MAX_TEXT, MESSAGE_ID_SIZE, MessageId, harmless_line
-from bridge.terminal.conversation import Add, Confirm, Join, Leave, Members, Quit, Remove, Request, Say, Status, Verify
+from bridge.conversation import Add, Confirm, Join, Leave, Members, Quit, Remove, Request, Say, Status, Verify
 
 __all__ = ["Acknowledge", "Asking", "LineError", "RequestId", "read_request"]
 

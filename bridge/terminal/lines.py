@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from bridge.terminal.conversation import Conversation, Done, Leave, MessageArrived, Quit, RequestRefusedError
+from bridge.conversation import Conversation, Done, Leave, MessageArrived, Quit, RequestRefusedError
 from bridge.terminal.line_format import Object, answer_object, error_object, happening_object, hello_object, to_line
 from bridge.terminal.line_requests import Acknowledge, Asking, LineError, read_request
 from bridge.terminal.pipes import MAX_LINE, LineReader, LineWriter, TooLong

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias, assert_never
 from rich.text import Text
 
 from bridge.content import Kind, MessageId, harmless_line
-from bridge.terminal.conversation import (
+from bridge.conversation import (
     Alarm,
     Asked,
     ConnectionShown,

@@ -12,8 +12,9 @@ import unicodedata
 from typing import Final
 
 from bridge.content import harmless_line
+from bridge.conversation.naming import account_meant
 
-__all__ = ["People", "UnknownPersonError"]
+__all__ = ["AmbiguousNameError", "People"]
 
 MAX_NAME: Final = 32
 MAX_ACCOUNT: Final = 255
@@ -27,8 +28,8 @@ COLOURS: Final = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "
 """Those that are readable on dark and on light; red is for alarms."""
 
 
-class UnknownPersonError(Exception):
-    """Nobody is called that, or more than one. Says which accounts there are to choose from."""
+class AmbiguousNameError(Exception):
+    """More than one is called that. Says which accounts there are to choose from."""
 
 
 class People:
@@ -82,8 +83,11 @@ class People:
         return COLOURS[digest[0] % len(COLOURS)]
 
     def find(self, typed: str) -> str:
-        """Return the account that a person means. Raises `UnknownPersonError`."""
-        wanted = typed.strip()
+        """Return the account that a person means, and what they typed where nobody was seen with that name.
+
+        Raises `AmbiguousNameError` where more than one has that name.
+        """
+        wanted = account_meant(typed.strip())
         if wanted in self._names or wanted == self._own:
             return wanted
         bearers = sorted(self._bearers.get(_fold(wanted), ()))
@@ -91,14 +95,10 @@ class People:
             case [account]:
                 return account
             case []:
-                if LIKE_AN_ACCOUNT.search(wanted):
-                    return wanted  # somebody who has not said anything yet
-                raise UnknownPersonError(
-                    f"Nobody here is called {harmless_line(wanted, limit=MAX_NAME)}. See /members."
-                )
+                return wanted  # somebody who has not said anything yet: the session may know whom it means
             case _:
                 accounts = ", ".join(harmless_line(account, limit=MAX_ACCOUNT) for account in bearers)
-                raise UnknownPersonError(f"More than one is called that. Give the account: {accounts}")
+                raise AmbiguousNameError(f"More than one is called that. Give the account: {accounts}")
 
     def _forget(self, account: str) -> None:
         name = self._names.pop(account, None)

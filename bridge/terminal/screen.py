@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.text import Text
 
 from bridge.content import harmless_line
+from bridge.conversation import Conversation, Done, Leave, Quit, Request, RequestRefusedError, Said, Say
 from bridge.terminal.answers import paint_answer, paint_done, paint_help
 from bridge.terminal.commands import CommandError, Help, read
-from bridge.terminal.conversation import Conversation, Done, Leave, Quit, Request, RequestRefusedError, Said, Say
 from bridge.terminal.painting import Painter
 
 __all__ = ["NotATerminalError", "run_screen"]

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Final
 
 from bridge.content import MessageId, harmless_line
-from bridge.terminal.conversation import MessageArrived
+from bridge.conversation import MessageArrived
 
 __all__ = ["Authorship", "Line", "Transcript"]
 

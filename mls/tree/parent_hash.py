@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mls import rules
 from mls.tree import math
-from mls.tree.ratchet_tree import leaf_hash_input, parent_hash_input
+from mls.tree.hash_inputs import leaf_hash_input, parent_hash_input
 from mls.wire.leaf_node import CommitSource, LeafNode
 from mls.wire.tree import AnyNode, ParentHashInput, ParentNode
 

@@ -12,9 +12,9 @@ from itertools import compress
 from typing import TYPE_CHECKING
 
 from mls import rules
-from mls.codec import encode_opaque
 from mls.tree import math
 from mls.tree.census import Census, Counts, count, uncount
+from mls.tree.hash_inputs import leaf_hash_input, parent_hash_input
 from mls.tree.math import LeafIndex, NodeIndex
 from mls.wire.leaf_node import LeafNode
 from mls.wire.tree import AnyNode, ParentNode, RatchetTreeExtension
@@ -232,18 +232,6 @@ class RatchetTree:
     def edit(self) -> TreeEdit:
         """Return a working copy."""
         return TreeEdit(self)
-
-
-def leaf_hash_input(leaf: int, node: AnyNode | None) -> bytes:
-    """Return the encoded `TreeHashInput` of a leaf."""
-    head = b"\x01" + leaf.to_bytes(4, "big")
-    return head + b"\x00" if node is None else head + b"\x01" + node.encode()
-
-
-def parent_hash_input(node: AnyNode | None, left_hash: bytes, right_hash: bytes) -> bytes:
-    """Return the encoded `TreeHashInput` of a parent node."""
-    head = b"\x02\x00" if node is None else b"\x02\x01" + node.encode()
-    return head + encode_opaque(left_hash) + encode_opaque(right_hash)
 
 
 class TreeEdit:

@@ -27,7 +27,7 @@ from bridge.observing.handing_on import hand_on
 from bridge.protocol.code_points import Mode
 from transports.errors import PermanentError
 from transports.memory import LoopClock, MemoryNetwork, RoomKind, RoomRules
-from transports.room import Account, RoomAddress
+from transports.room import Account, ConnectionState, RoomAddress
 
 ROOM = RoomAddress("xmpp:tea@muc.one")
 ALICE, BOT = Account("xmpp:alice@one"), Account("xmpp:bot@one")
@@ -125,6 +125,18 @@ async def test_bot_whose_account_is_refused_is_told_so(world: World) -> None:
     async with world.both() as (_, bot):
         reading = asyncio.create_task(next_message(bot))
         await asyncio.sleep(0.2)
+        world.network.revoke(BOT)
+        with pytest.raises(ServiceError, match="the account member has stopped"):
+            await reading
+
+
+async def test_bot_whose_account_is_refused_while_there_is_no_connection_is_told_so(world: World) -> None:
+    async with world.both() as (_, bot):
+        reading = asyncio.create_task(next_message(bot))
+        world.network.disconnect(BOT)
+        async with asyncio.timeout(10):
+            while bot._health._account.state is not ConnectionState.LOST:  # noqa: ASYNC110 - nothing rings
+                await asyncio.sleep(0.01)
         world.network.revoke(BOT)
         with pytest.raises(ServiceError, match="the account member has stopped"):
             await reading

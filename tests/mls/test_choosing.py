@@ -11,13 +11,11 @@ from mls.crypto.secret import Secret
 from mls.errors import UsageError
 from mls.group.committing import commit
 from mls.group.creation import create_key_package
-from mls.group.environment import Limits
-from mls.group.leaf_changes import LeafChanges
-from mls.group.messaging import drop_proposals, leave, new_member_proposal, propose, propose_update, protect
+from mls.group.messaging import new_member_proposal
 from mls.group.processing import process
-from mls.group.received import Committed, ProposalReceived
+from mls.group.received import Committed
 from mls.group.state import Status
-from mls.registry import MLS10, ExtensionType, ProposalType, WireFormat
+from mls.registry import MLS10, ExtensionType
 from mls.wire.extensions import Extension, RequiredCapabilities, pack_extension
 from mls.wire.leaf_node import Lifetime
 from mls.wire.proposals import (
@@ -26,13 +24,9 @@ from mls.wire.proposals import (
     PreSharedKey,
     ReInit,
     Remove,
-    SelfRemove,
-    UnknownProposal,
-    Update,
 )
 from mls.wire.psk import ExternalPSK, PreSharedKeyID
-from tests.mls.journey import post, say, talk
-from tests.mls.rules.forging import public, signed
+from tests.mls.journey import post, talk
 from tests.mls.rules.support import refused
 from tests.mls.world import NOW, World
 
@@ -40,34 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mls.wire.proposals import AnyProposal
+from tests.mls.proposing import post_leave, post_unchecked, post_update
 
 REINIT = ReInit(b"next", MLS10, 1, ())
-
-
-def post_update(world: World, name: str) -> bytes:
-    """Let a member propose an Update; returns its reference."""
-    made = propose_update(world.states[name], world.environment, leaf_changes=LeafChanges())
-    world.deliver(world.adopt(name, made))
-    reference = world.states[name].proposals[-1].reference
-    assert reference is not None
-    return reference
-
-
-def post_leave(world: World, name: str) -> bytes:
-    """Let a member propose to leave; returns the proposal's reference."""
-    world.deliver(world.adopt(name, leave(world.states[name], world.environment)))
-    reference = world.states[name].proposals[-1].reference
-    assert reference is not None
-    return reference
-
-
-def post_unchecked(world: World, name: str, proposal: AnyProposal) -> bytes:
-    """Let a member propose what its engine would not; returns the proposal's reference."""
-    message = public(world.states[name], signed(world.states[name], proposal))
-    received = world.deliver(message)["alice"]
-    assert isinstance(received, ProposalReceived)
-    assert received.proposed.reference is not None
-    return received.proposed.reference
 
 
 def choice(world: World, by: str, *by_value: AnyProposal) -> list[bytes | None]:
@@ -291,102 +260,6 @@ def test_references_to_what_is_not_valid_are_refused() -> None:
     reference = post(world, "bob", Remove(55))
     with refused(rules.REMOVED_LEAF_IS_A_MEMBER):
         commit(world.states["alice"], world.environment, now=world.now, references=[reference])
-
-
-# While proposals wait
-
-
-def test_nothing_is_said_while_proposals_wait() -> None:
-    world = World.of("alice", "bob")
-    post_update(world, "bob")
-    for name in ("alice", "bob"):
-        with pytest.raises(UsageError, match="1 proposals wait"):
-            protect(world.states[name], world.environment, b"hello")
-    message = protect(world.states["alice"], world.environment, b"hello", while_proposals_wait=True).output
-    world.process("bob", message)
-    world.commit("alice")
-    talk(world)
-
-
-def test_dropped_proposals_are_forgotten() -> None:
-    world = World.of("alice", "bob", "carol")
-    references = [post_update(world, "bob"), post(world, "carol", Remove(1)), post(world, "bob", Remove(2))]
-    before = world.states["alice"]
-    dropped = drop_proposals(before, references[:2])
-    assert ([item.reference for item in dropped.state.proposals], dropped.spent) == ([references[2]], ())
-    assert len(before.proposals) == 3
-    world.adopt("alice", dropped)
-    with pytest.raises(UsageError, match=references[0].hex()):
-        commit(world.states["alice"], world.environment, now=world.now, references=references[:1])
-    world.adopt("alice", drop_proposals(world.states["alice"], references))
-    say(world, "alice")
-    made = commit(world.states["bob"], world.environment, now=world.now, references=references[2:])
-    with refused(rules.PROPOSAL_IS_KNOWN):
-        world.process("alice", made.output.message)
-
-
-def test_no_more_proposals_than_the_limit() -> None:
-    world = World.of("alice", "bob")
-    world.set(limits=Limits(max_proposals=2))
-    sent = [world.adopt("alice", propose(world.states["alice"], world.environment, Remove(n))) for n in (5, 6)]
-    with refused(rules.PROPOSALS_ARE_WITHIN_THE_LIMIT):
-        propose(world.states["alice"], world.environment, Remove(7))
-    with refused(rules.PROPOSALS_ARE_WITHIN_THE_LIMIT):
-        leave(world.states["alice"], world.environment)
-    for message in sent:
-        world.process("bob", message)
-    world.set(limits=Limits())
-    third = world.adopt("alice", propose(world.states["alice"], world.environment, Remove(7)))
-    world.set(limits=Limits(max_proposals=2))
-    with refused(rules.PROPOSALS_ARE_WITHIN_THE_LIMIT):
-        world.process("bob", third)
-    world.set(limits=Limits(max_proposals=3))
-    assert isinstance(world.process("bob", third), ProposalReceived)
-
-
-# What cannot be proposed
-
-
-def test_what_cannot_be_proposed() -> None:
-    world = World.of("alice", "bob")
-    state, env = world.states["alice"], world.environment
-    leaf = state.public.tree.leaf(0)
-    assert leaf is not None
-    with pytest.raises(UsageError, match="use propose_update"):
-        propose(state, env, Update(leaf))
-    with refused(rules.PROPOSAL_TYPE_IS_SUPPORTED_BY_ALL):
-        propose(state, env, UnknownProposal(0xF001, b""))
-    with refused(rules.SELF_REMOVE_IS_PUBLIC):
-        propose(state, env, SelfRemove())
-    propose(state, env, SelfRemove(), wire_format=WireFormat.PUBLIC_MESSAGE)
-
-
-def test_an_update_must_fit_the_group() -> None:
-    world = World()
-    required = RequiredCapabilities((ExtensionType.LAST_RESORT,), (ProposalType.SELF_REMOVE,), ())
-    world.found("alice", extensions=(pack_extension(required),))
-    world.add("alice", "bob")
-    capabilities = world.client("alice").capabilities
-    for worse in (capabilities.replace(extensions=()), capabilities.replace(proposals=())):
-        with refused(rules.LEAF_SUPPORTS_REQUIRED_CAPABILITIES):
-            propose_update(world.states["alice"], world.environment, leaf_changes=LeafChanges(capabilities=worse))
-    with refused(rules.LEAF_EXTENSIONS_ARE_IN_OWN_CAPABILITIES):
-        propose_update(
-            world.states["alice"], world.environment, leaf_changes=LeafChanges(extensions=(Extension(0xF001, b""),))
-        )
-
-
-def test_two_updates_wait_and_either_may_be_committed() -> None:
-    for number in range(2):
-        world = World.of("alice", "bob", "carol")
-        references = [post_update(world, "bob"), post_update(world, "bob")]
-        before = world.states["bob"]
-        world.commit("alice", references=[references[number]])
-        assert (len(before.own_updates), len(world.states["bob"].own_updates)) == (2, 0)
-        talk(world)
-        world.commit("bob")
-        world.commit("carol")
-        talk(world)
 
 
 def test_a_client_that_is_removed_can_be_added_in_the_same_commit() -> None:

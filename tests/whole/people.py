@@ -8,8 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from bridge.library import EncryptedRoom
-from bridge.terminal.conversation import (
+from bridge.conversation import (
     Asked,
     Confirm,
     Happening,
@@ -19,6 +18,7 @@ from bridge.terminal.conversation import (
     RequestRefusedError,
     Verify,
 )
+from bridge.library import EncryptedRoom
 from transports.room import Account
 
 __all__ = ["Diary", "Person", "introduce", "listening", "numbers"]

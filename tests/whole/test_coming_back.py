@@ -8,9 +8,9 @@ from typing import Literal
 
 import pytest
 
+from bridge.conversation import DeliveryChanged, DeliveryState, Joined, MessageArrived
 from bridge.servers import SynapseServer, XmppServer
 from bridge.servers.server import Server
-from bridge.terminal.conversation import DeliveryChanged, DeliveryState, Joined, MessageArrived
 from tests.whole.people import Person, introduce
 from tests.whole.scene import linked_rooms
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bridge.conversation import Joined, MessageArrived, Remove, Removed
 from bridge.servers import SynapseServer, XmppServer
-from bridge.terminal.conversation import Joined, MessageArrived, Remove, Removed
 from tests.whole.people import Person, introduce
 from tests.whole.scene import linked_rooms
 

@@ -12,18 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.library import EncryptedRoom, open_room
-from bridge.member.settings import MemberSettings
-from bridge.observing.metrics import Metrics
-from bridge.order.sealing import SealingSettings
-from bridge.order.sequencer import Sequencer, signing_key
-from bridge.protocol.bodies import Hello
-from bridge.relay import Relay, RelaySettings, Side
-from bridge.service.account import WantedRoom
-from bridge.service.clock import SystemClock
-from bridge.service.service import Service
-from bridge.store import Store, StoreKey
-from bridge.terminal.conversation import (
+from bridge.conversation import (
     Asked,
     Confirm,
     Happening,
@@ -33,6 +22,17 @@ from bridge.terminal.conversation import (
     Removed,
     Verify,
 )
+from bridge.library import EncryptedRoom, open_room
+from bridge.member.settings import MemberSettings
+from bridge.observing.metrics import Metrics
+from bridge.order.sealing import SealingSettings
+from bridge.order.sequencer import Sequencer, signing_key
+from bridge.protocol.bodies import Hello
+from bridge.relay import Relay, RelaySettings, Side
+from bridge.service.clock import SystemClock
+from bridge.service.entering import WantedRoom
+from bridge.service.service import Service
+from bridge.store import Store, StoreKey
 from transports.memory import LoopClock, MemoryNetwork, RoomKind, RoomRules
 from transports.room import Account, RoomAddress
 
@@ -130,7 +130,7 @@ class World:
                     [other for other in sides if other != side],
                     settings,
                     random=os.urandom,
-                    is_live=lambda one: runners[one.room].has_caught_up,
+                    is_live=lambda one: runners[one.room].has_read(one.room),
                     count=lambda _what, _number: None,
                 )
                 service.add_consumer(relay, role="relay", room_name="tea")

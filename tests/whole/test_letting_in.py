@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.servers import SynapseServer, XmppServer
-from bridge.terminal.conversation import (
+from bridge.conversation import (
     Add,
     Asked,
     Confirm,
@@ -20,6 +19,7 @@ from bridge.terminal.conversation import (
     RequestRefusedError,
     Verification,
 )
+from bridge.servers import SynapseServer, XmppServer
 from tests.whole.forging import LyingRelay, key_package_in_the_name_of
 from tests.whole.people import Person, introduce, numbers
 from tests.whole.scene import linked_rooms

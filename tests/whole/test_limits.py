@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from bridge.conversation import DeliveryChanged, DeliveryState, Status, StatusShown
 from bridge.servers import Synapse, SynapseServer, XmppServer
-from bridge.terminal.conversation import DeliveryChanged, DeliveryState, Status, StatusShown
 from tests.whole.people import introduce
 from tests.whole.scene import linked_rooms
 from transports.matrix.registration import registration

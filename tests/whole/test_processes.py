@@ -19,10 +19,10 @@ from pathlib import Path
 
 import pytest
 
+from bridge.conversation import Joined, MessageArrived
 from bridge.demo.canaries import search_files, search_memory
 from bridge.servers import SynapseServer, XmppServer
 from bridge.servers.ports import Port
-from bridge.terminal.conversation import Joined, MessageArrived
 from tests.bridge.terminal.leading import Terminal
 from tests.whole.people import Person, introduce
 from tests.whole.programs import ask_health, running, until_logged

@@ -9,8 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from bridge.content import MAX_TEXT
-from bridge.servers import SynapseServer, XmppServer
-from bridge.terminal.conversation import (
+from bridge.conversation import (
     DeliveryChanged,
     DeliveryState,
     Joined,
@@ -21,6 +20,7 @@ from bridge.terminal.conversation import (
     Removed,
     RequestRefusedError,
 )
+from bridge.servers import SynapseServer, XmppServer
 from tests.servers.matrix import API
 from tests.whole.people import introduce
 from tests.whole.scene import Scene, linked_rooms

@@ -23,20 +23,10 @@ from urllib.parse import quote, urlencode, urlsplit
 import aiohttp
 from nio import AsyncClient, AsyncClientConfig  # type: ignore[import-untyped]  # nio has no types
 
-from transports.errors import (
-    ConnectionLostError,
-    ForbiddenError,
-    LoginError,
-    PermanentError,
-    RateLimitedError,
-    RetryableError,
-    RoomNotFoundError,
-    TooLargeError,
-    TransportError,
-    UntrustedServerError,
-)
+from transports.errors import ConnectionLostError, PermanentError, UntrustedServerError
+from transports.matrix.refusals import refusal
 
-__all__ = ["Homeserver", "JsonObject", "Query", "RefusedError"]
+__all__ = ["Homeserver", "JsonObject", "Query"]
 
 JsonObject: TypeAlias = Mapping[str, object]
 Query: TypeAlias = Mapping[str, str | tuple[str, ...]]
@@ -44,22 +34,9 @@ Query: TypeAlias = Mapping[str, str | tuple[str, ...]]
 _TIMEOUT: Final = 60.0
 _MAX_ANSWER: Final = 64 * 1024 * 1024
 _CHUNK: Final = 256 * 1024
-_MAX_PAUSE: Final = 60 * 60.0
-_MAX_WHAT: Final = 300
 
-_LOGIN_CODES: Final = frozenset(
-    {"M_UNKNOWN_TOKEN", "M_MISSING_TOKEN", "M_USER_DEACTIVATED", "M_USER_LOCKED", "M_USER_SUSPENDED", "M_EXCLUSIVE"}
-)
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-class RefusedError(PermanentError):
-    """The server refuses for a reason that none of the others tells. `code` is Matrix's `errcode`, or empty."""
-
-    def __init__(self, what: str, *, where: str, code: str) -> None:
-        self.code = code
-        super().__init__(what, where=where)
 
 
 class Homeserver:
@@ -116,7 +93,7 @@ class Homeserver:
         status, answer = await self._exchange(method, url, data, headers, patience, where)
         if 200 <= status < 300 and answer is not None:
             return answer
-        raise _error(status, answer or {}, where)
+        raise refusal(status, answer or {}, where)
 
     async def _exchange(
         self, method: str, url: str, data: bytes | None, headers: dict[str, str], patience: float, where: str
@@ -162,37 +139,6 @@ async def _read_json(response: aiohttp.ClientResponse, where: str) -> JsonObject
 def _whole(text: str) -> str:
     """Return a text with the halves of surrogate pairs that stand alone replaced: UTF-8 cannot hold them."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _error(status: int, answer: JsonObject, where: str) -> TransportError:
-    given, said = answer.get("errcode"), answer.get("error")
-    code = given if isinstance(given, str) else ""
-    what = f"{said if isinstance(said, str) else 'no reason given'} ({code or status})"
-    what = "".join(char if char.isprintable() else "?" for char in what[:_MAX_WHAT])
-    if code == "M_LIMIT_EXCEEDED" or status == 429:
-        return RateLimitedError("the server asks for patience", where=where, after=_pause(answer))
-    error: TransportError
-    if code in _LOGIN_CODES or status == 401:
-        error = LoginError(f"the server does not let this account in: {what}", where=where)
-    elif code == "M_TOO_LARGE" or status == 413:
-        error = TooLargeError(f"more than the server takes: {what}", where=where)
-    elif status == 403:
-        error = ForbiddenError(f"not allowed: {what}", where=where)
-    elif status == 404 and code != "M_UNRECOGNIZED":
-        error = RoomNotFoundError(f"not found: {what}", where=where)
-    elif status == 408 or status >= 500 or 200 <= status < 300:
-        error = RetryableError(f"the server is in trouble: {what}", where=where)
-    else:
-        error = RefusedError(f"the server refuses: {what}", where=where, code=code)
-    return error
-
-
-def _pause(answer: JsonObject) -> float:
-    """Return the seconds that the server asks for, and one second where it does not say."""
-    after = answer.get("retry_after_ms")
-    if isinstance(after, int | float) and 0 <= after <= _MAX_PAUSE * 1000:
-        return max(after / 1000, 0.001)
-    return 1.0
 
 
 def _certificate_fault(error: Exception) -> str:

@@ -46,6 +46,8 @@ class Place:
     """How many times more to look for what the server may yet fetch from others (see `transports.matrix.timeline`)."""
     known: tuple[Digest, ...] = ()
     """The events told last, oldest first."""
+    via: tuple[str, ...] = ()
+    """Servers that were in the room: the way back into one whose id names none."""
 
     def knowing(self, event_ids: Iterable[str]) -> Place:
         """Return the place after these events are told."""
@@ -73,6 +75,14 @@ class Cursor:
         """Return the cursor with one room's place changed."""
         return replace(self, places={**self.places, room_id: place})
 
+    def entering(self, floors: Mapping[str, int], vias: Mapping[str, tuple[str, ...]]) -> Cursor:
+        """Return the cursor with a place in each of these rooms, and with what is known of the ways there."""
+        places = dict(self.places)
+        for room_id, floor in floors.items():
+            place = places.get(room_id) or Place(floor)
+            places[room_id] = replace(place, via=vias.get(room_id, place.via))
+        return replace(self, places=places)
+
     def advanced(self, since: str, told: Iterable[str]) -> Cursor:
         """Return the cursor after a sync of which all these rooms are told; the other rooms stay where they are."""
         covered = frozenset(told)
@@ -96,6 +106,7 @@ class Cursor:
                 "until": place.told_until,
                 "looks": place.looks_left,
                 "known": base64.b64encode(b"".join(place.known)).decode(),
+                **({"via": place.via} if place.via else {}),
             }
             for room_id, place in self.places.items()
         }
@@ -132,8 +143,9 @@ def _place(record: object) -> Place:
             "until": str() | None as until,
             "looks": int(looks),
             "known": str(known),
+            **others,
         }:
-            pass
+            vias = others.get("via", [])
         case _:
             raise BadCursorError("a room's place is not of version 1")
     try:
@@ -142,5 +154,7 @@ def _place(record: object) -> Place:
         raise BadCursorError("a room's known events are not base64") from None
     if len(digests) % _DIGEST_BYTES:
         raise BadCursorError("a room's known events end in the middle of one")
-    steps = range(0, len(digests), _DIGEST_BYTES)
-    return Place(floor, whole, until, looks, tuple(Digest(digests[at : at + _DIGEST_BYTES]) for at in steps))
+    if not isinstance(vias, list) or not all(isinstance(via, str) for via in vias):
+        raise BadCursorError("a room's servers are no list of names")
+    events = (Digest(digests[at : at + _DIGEST_BYTES]) for at in range(0, len(digests), _DIGEST_BYTES))
+    return Place(floor, whole, until, looks, tuple(events), tuple(vias))

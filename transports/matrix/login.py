@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from transports.errors import ForbiddenError, LoginError
-from transports.matrix.adapter import Homeserver, JsonObject, RefusedError
+from transports.matrix.adapter import Homeserver, JsonObject
+from transports.matrix.refusals import RefusedError
 from transports.matrix.uris import BadIdentifierError, account_uri, user_id_of
 
 __all__ = ["AppserviceLogin", "Login", "MatrixSession", "PasswordLogin", "TokenLogin", "log_in", "open_homeserver"]

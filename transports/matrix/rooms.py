@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from transports.errors import RoomNotFoundError
 from transports.matrix.adapter import Homeserver
-from transports.matrix.uris import BadIdentifierError, account_uri, room_uri
+from transports.matrix.uris import BadIdentifierError, account_uri, room_uri, server_of
 from transports.room import Member, Membership
 
 __all__ = [
@@ -17,9 +19,11 @@ __all__ = [
     "StateEvent",
     "fetch_members",
     "fetch_power_levels",
+    "fetch_servers",
     "fetch_state",
     "read_members",
     "read_power_levels",
+    "read_servers",
     "text_of",
 ]
 
@@ -30,6 +34,7 @@ _CREATORS_RULE: Final = 12
 """The room version from which creators are not in the power levels."""
 
 _MAX_NAME: Final = 255
+_SERVERS: Final = 3
 
 _PRESENT: Final = {"join": Membership.JOINED, "invite": Membership.INVITED}
 
@@ -86,6 +91,23 @@ async def fetch_members(server: Homeserver, room_id: str) -> tuple[Member, ...]:
     answer = await server.get("rooms", room_id, "members", query=query, where=room_uri(room_id))
     events = answer.get("chunk")
     return read_members(events if isinstance(events, list) else (), await fetch_power_levels(server, room_id))
+
+
+async def fetch_servers(server: Homeserver, room_id: str, *, besides: str) -> tuple[str, ...]:
+    """Return some servers with people in the room, those with the most first. Raises `TransportError`."""
+    answer = await server.get("rooms", room_id, "joined_members", where=room_uri(room_id))
+    joined = answer.get("joined")
+    return read_servers(joined if isinstance(joined, Mapping) else (), besides=besides)
+
+
+def read_servers(user_ids: Iterable[str], *, besides: str) -> tuple[str, ...]:
+    """Return some servers that these users are on, those with the most first."""
+    found: Counter[str] = Counter()
+    for user_id in user_ids:
+        with suppress(BadIdentifierError):
+            found[server_of(user_id)] += 1
+    del found[besides]
+    return tuple(name for name, _ in found.most_common(_SERVERS))
 
 
 def read_power_levels(levels: StateEvent | None, create: StateEvent | None) -> PowerLevels:

@@ -10,26 +10,38 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import Final, TypeVar
 
 import structlog
 
 from transports.carriers import MATRIX_EVENT_TYPE, MATRIX_MAX_ENVELOPE
 from transports.errors import (
+    ForbiddenError,
     PermanentError,
     RetryableError,
+    RoomEndedError,
     RoomNotFoundError,
     TooLargeError,
     UnsuitableRoomError,
 )
-from transports.matrix.adapter import Homeserver, JsonObject, RefusedError
+from transports.matrix.adapter import Homeserver, JsonObject
 from transports.matrix.cursor import BadCursorError, Cursor
 from transports.matrix.events import MESSAGE, envelope_content, notice_content
 from transports.matrix.login import Login, MatrixSession, log_in, open_homeserver
 from transports.matrix.reading import Reader, is_behind
-from transports.matrix.rooms import fetch_members, fetch_state, text_of
+from transports.matrix.refusals import RefusedError
+from transports.matrix.rooms import fetch_members, fetch_servers, fetch_state, text_of
 from transports.matrix.sync import SyncAnswer, read_sync, sync_filter
-from transports.matrix.uris import BadIdentifierError, RoomReference, account_uri, read_room, room_id_of, room_uri
+from transports.matrix.uris import (
+    BadIdentifierError,
+    RoomReference,
+    account_uri,
+    read_room,
+    room_id_of,
+    room_uri,
+    server_of,
+)
 from transports.room import (
     Account,
     Batch,
@@ -55,6 +67,12 @@ _LOOK_PAUSE: Final = 2.0
 
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
+
+_MOST_VIAS: Final = 5
+_NAME_A_SERVER: Final = (
+    ": if none of this server's users is in the room, give its alias, or its id with a server that is in it, as in "
+    "matrix:roomid/NAME?via=example.org"
+)
 
 _MAX_CONTENT: Final = 62_500
 """Bytes of an event's content. Its other fields, on a federated server, fit into the rest of the 65,536."""
@@ -91,6 +109,10 @@ class MatrixTransport:
         self._session: MatrixSession | None = None
         self._floors: dict[str, int] = {}
         """The rooms that are told, by id, and since when."""
+        self._vias: dict[str, tuple[str, ...]] = {}
+        """Servers in these rooms besides our own: without one, nobody gets back into a room that our own has left."""
+        self._joins = 0
+        """How often a room was joined: what was asked of the server before says nothing of that room."""
         self._rooms_changed = asyncio.Event()
         self._closed = asyncio.Event()
 
@@ -115,44 +137,49 @@ class MatrixTransport:
             raise RoomNotFoundError(f"not a Matrix room: {error}", where=self._server.name) from error
         room_id = await self._enter(reference)
         await self._refuse_unsuitable(room_id)
+        if servers := await fetch_servers(self._server, room_id, besides=server_of(self._identity.user_id)):
+            self._vias[room_id] = servers
         name = await fetch_state(self._server, room_id, "m.room.name")
-        if self._floors.get(room_id) != history_since:
-            self._floors[room_id] = history_since
-            self._rooms_changed.set()
+        self._floors[room_id] = history_since
+        self._joins += 1
+        self._rooms_changed.set()
         limits = Limits(envelope_bytes=MATRIX_MAX_ENVELOPE)
         return JoinedRoom(room_uri(room_id), "" if name is None else text_of(name.content, "name"), limits)
 
     async def batches(self, cursor: bytes | None) -> AsyncGenerator[Batch, None]:
         position = self._position(cursor)
+        self._vias = {room_id: place.via for room_id, place in position.places.items() if place.via} | self._vias
         reader = Reader(self._server, position.user_id)
         nonce = secrets.token_hex(8)
         look_at = 0.0
-        is_live = False
+        live_with: int | None = None
+        """The joins of which all is told; `None` while the connection is to be made up for."""
         failures = 0
         self.on_state(ConnectionState.CATCHING_UP)
         while not self._closed.is_set():
             try:
                 self._rooms_changed.clear()
-                floors = dict(self._floors)
-                answered = await self._sync(position, floors, nonce, is_live=is_live)
+                floors, joins = dict(self._floors), self._joins
+                answered = await self._sync(position, floors, nonce, is_live=live_with == joins)
                 if answered is None:
                     continue  # other rooms to ask for, or none
-                position, answer = answered
+                position, answer = answered[0].entering(floors, self._vias), answered[1]
                 looks_again = time.monotonic() >= look_at
                 if looks_again:
                     look_at = time.monotonic() + _LOOK_PAUSE
                 async with aclosing(reader.steps(position, answer, floors, looks_again=looks_again)) as steps:
                     async for step in steps:
                         position, failures = step.cursor, 0
-                        becomes_live = step.batch.is_live and not is_live
-                        if becomes_live:
-                            is_live = True
+                        # A room that was joined meanwhile is no part of the answer: there is more to tell.
+                        is_live = step.batch.is_live and joins == self._joins
+                        if is_live and live_with is None:
                             self.on_state(ConnectionState.LIVE)
-                        if step.batch.events or becomes_live:
-                            yield step.batch
+                        if step.batch.events or (is_live and live_with != joins):
+                            live_with = joins if is_live else live_with
+                            yield replace(step.batch, is_live=is_live)
             except RetryableError as error:
                 failures += 1
-                is_live = False
+                live_with = None
                 await self._recover(error, failures)
 
     async def publish(
@@ -262,15 +289,17 @@ class MatrixTransport:
         if room_id.startswith("#"):
             answer = await self._server.get("directory", "room", room_id, where=where)
             servers = answer.get("servers")
-            via = via or tuple(name for name in (servers if isinstance(servers, list) else ()) if isinstance(name, str))
+            named = [name for name in (servers if isinstance(servers, list) else ()) if isinstance(name, str)]
+            via = via or tuple(named[:_MOST_VIAS])
             room_id = str(answer.get("room_id"))
         joined = (await self._server.get("joined_rooms")).get("joined_rooms")
         if not (isinstance(joined, list) and room_id in joined):
+            via = via or self._vias.get(room_id, ())
             query = {"via": via, "server_name": via}
             try:
                 answer = await self._server.post("join", room_id, body={}, query=query, where=where)
-            except RefusedError as error:
-                raise RoomNotFoundError(error.what, where=where) from error
+            except (RefusedError, RoomNotFoundError) as error:
+                raise RoomNotFoundError(error.what + ("" if via else _NAME_A_SERVER), where=where) from error
             room_id = str(answer.get("room_id"))
         try:
             room_uri(room_id)
@@ -281,8 +310,12 @@ class MatrixTransport:
     async def _refuse_unsuitable(self, room_id: str) -> None:
         tombstone = await fetch_state(self._server, room_id, "m.room.tombstone")
         if tombstone is not None:
-            successor = text_of(tombstone.content, "replacement_room") or "which is not named"
-            raise UnsuitableRoomError(f"the room was upgraded: use its successor, {successor}", where=room_uri(room_id))
+            successor = text_of(tombstone.content, "replacement_room")
+            raise RoomEndedError(
+                f"the room was upgraded: use its successor, {successor or 'which is not named'}",
+                where=room_uri(room_id),
+                successor=_room_or_none(successor),
+            )
         if await fetch_state(self._server, room_id, "m.room.encryption") is not None:
             raise UnsuitableRoomError(
                 "the room has Matrix's own encryption (m.room.encryption), which cannot be switched off: "
@@ -291,13 +324,27 @@ class MatrixTransport:
             )
 
     async def _send(self, room: RoomAddress, event_type: str, transaction: str, content: JsonObject) -> None:
-        await self._server.put("rooms", self._room_id(room), "send", event_type, transaction, body=content, where=room)
+        path = ("rooms", self._room_id(room), "send", event_type, transaction)
+        try:
+            await self._server.put(*path, body=content, where=room)
+        except RefusedError as error:
+            if error.blames_request:
+                raise
+            # The next one would fare no better, and this one may be taken once people have looked into it.
+            raise ForbiddenError(error.what, where=room) from error
 
     def _room_id(self, room: RoomAddress) -> str:
         try:
             return room_id_of(room)
         except BadIdentifierError as error:
             raise RoomNotFoundError(f"not a Matrix room: {error}", where=self._server.name) from error
+
+
+def _room_or_none(room_id: str) -> RoomAddress | None:
+    try:
+        return room_uri(room_id)
+    except BadIdentifierError:
+        return None
 
 
 def _pause(failures: int, asked_for: float | None, jitter: float) -> float:

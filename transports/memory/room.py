@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 
-from transports.errors import ForbiddenError, RateLimitedError, RoomNotFoundError, TooLargeError
+from transports.errors import ForbiddenError, RateLimitedError, RoomEndedError, TooLargeError
 from transports.memory.clock import Clock
 from transports.memory.rules import RoomKind, RoomRules
 from transports.memory.timeline import Posted, Timeline
@@ -86,7 +86,7 @@ class MemoryRoom:
         self._transactions: dict[tuple[Account, str], str] = {}
         self._numbers = count(1)
         self._listeners: list[Callable[[], None]] = []
-        self._has_ended = False
+        self._ended: RoomEnded | None = None
 
     # What the transport asks.
 
@@ -116,7 +116,7 @@ class MemoryRoom:
     # What accounts do.
 
     def join(self, account: Account) -> None:
-        """Enter. Nothing happens where the account is in already. Raises `ForbiddenError`, `RoomNotFoundError`."""
+        """Enter. Nothing happens where the account is in already. Raises `ForbiddenError`, `RoomEndedError`."""
         self._require_being()
         membership = self._members.get(account)
         if membership is Membership.JOINED:
@@ -212,9 +212,9 @@ class MemoryRoom:
 
     def end(self, reason: str, successor: RoomAddress | None = None) -> None:
         """Be no more: whoever is in is told, and nobody enters or posts."""
-        self._has_ended = True
+        self._ended = RoomEnded(self.address, reason, successor)
         for server in self._timelines:
-            self._append(server, Posted(RoomEnded(self.address, reason, successor), self._clock.now(), 0))
+            self._append(server, Posted(self._ended, self._clock.now(), 0))
 
     def cut(self, one: str, other: str) -> None:
         """Part two homeservers: each goes on with its own users, and holds back what is for the other."""
@@ -231,8 +231,9 @@ class MemoryRoom:
                 self._schedule(link, pair[1])
 
     def _require_being(self) -> None:
-        if self._has_ended:
-            raise RoomNotFoundError("the room is no more", where=self.address)
+        if self._ended is not None:
+            what = f"the room is no more: {self._ended.reason}"
+            raise RoomEndedError(what, where=self.address, successor=self._ended.successor)
 
     def _admit(self, account: Account) -> None:
         self._require_being()

@@ -47,7 +47,9 @@ class MemoryTransport:
         self._is_started = False
         self._is_closed = False
         self._is_reading = False
-        self._is_live = False
+        self._joins = 0
+        self._live_with: int | None = None
+        """The joins of which all is told; `None` while there is more."""
         self._rooms: dict[RoomAddress, MemoryRoom] = {}
         self._beginnings: dict[RoomAddress, Position] = {}
         self._positions: dict[RoomAddress, Position] = {}
@@ -83,6 +85,7 @@ class MemoryTransport:
             self._live_since[address] = before
         elif not was_in:
             self._live_since[address] = before
+        self._joins += 1
         self._changed.set()
         return JoinedRoom(address, found.name, Limits(found.rules.envelope_bytes))
 
@@ -93,7 +96,7 @@ class MemoryTransport:
         self._is_reading = True
         try:
             self._positions = self._beginnings | _read_cursor(cursor, self._account)
-            self._is_live = False
+            self._live_with = None
             while not self._is_closed:
                 self._check_login()
                 self._changed.clear()
@@ -144,7 +147,7 @@ class MemoryTransport:
 
     def connection_changed(self) -> None:
         """Take notice that the connection broke or came back."""
-        self._is_live = False
+        self._live_with = None
         if self._world.is_up(self._account):
             for address, room in self._rooms.items():
                 self._live_since[address] = len(room.timeline_of(self._account))
@@ -167,13 +170,13 @@ class MemoryTransport:
                 limit=_MAX_BATCH - len(events),
             )
             events.extend(self._as_seen(event) for event in told)
-        was_live = self._is_live
-        self._is_live = all(self._has_read_all(address) for address in self._rooms)
-        if self._is_live != was_live:
-            self.on_state(ConnectionState.LIVE if self._is_live else ConnectionState.CATCHING_UP)
-        if not events and self._is_live and was_live:
+        is_live = all(self._has_read_all(address) for address in self._rooms)
+        was_live_with, self._live_with = self._live_with, self._joins if is_live else None
+        if is_live != (was_live_with is not None):
+            self.on_state(ConnectionState.LIVE if is_live else ConnectionState.CATCHING_UP)
+        if not events and is_live and was_live_with == self._joins:
             return None
-        return Batch(tuple(events), _write_cursor(self._positions), self._is_live)
+        return Batch(tuple(events), _write_cursor(self._positions), is_live)
 
     def _has_read_all(self, address: RoomAddress) -> bool:
         position = self._positions[address]

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import ssl
 import time
 import uuid
@@ -46,6 +47,10 @@ __all__ = ["MAX_STANZA_BYTES", "Connection"]
 MAX_STANZA_BYTES: Final = 262_144
 """What Prosody and ejabberd take from a client by default. One byte more, and they end the session."""
 
+_LEAST_STANZA_BYTES: Final = 10_000
+"""What every server has to take (RFC 6120, section 13.12), even one that says less."""
+
+_LEAST_IDLE: Final = 1.0
 _MOST_RESULTS: Final = 1000
 _GOODBYE: Final = 2.0
 """Seconds for the server to close its side, and once more for the socket."""
@@ -70,7 +75,7 @@ class Connection:
         self.ended_by = ""
         """The condition by which the server ended the stream, where it named one."""
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._last_heard = time.monotonic()
+        self._last_heard = self._last_said = time.monotonic()
         self._requests: dict[str, tuple[str, asyncio.Future[Element]]] = {}
         self._queries: dict[str, tuple[str, list[ArchivedMessage]]] = {}
         self._failure: TransportError | None = None
@@ -83,16 +88,33 @@ class Connection:
         return not self.closed.is_set() and self._opened.done() and self._opened.exception() is None
 
     @property
-    def silent_for(self) -> float:
-        """For how many seconds the server has said nothing."""
-        return time.monotonic() - self._last_heard
+    def needs_ping(self) -> bool:
+        """Whether it is time to ask if the server is there, or to show it that we are."""
+        now = time.monotonic()
+        return now - self._last_heard >= self._pace.ping_after or now - self._last_said >= self._speaks_every
+
+    @property
+    def look_after(self) -> float:
+        """In how many seconds to look again whether it is time for that."""
+        return min(self._pace.ping_after, self._speaks_every) / 2
 
     @property
     def max_stanza_bytes(self) -> int:
         """What the server takes: by what it says (XEP-0478), or the usual default."""
-        limits = getattr(self._stream, "limits", None)
-        announced = limits.max_bytes if limits is not None else None
-        return min(announced, MAX_STANZA_BYTES) if announced and announced > 0 else MAX_STANZA_BYTES
+        announced, _ = self._announced
+        return MAX_STANZA_BYTES if announced is None else max(_LEAST_STANZA_BYTES, min(announced, MAX_STANZA_BYTES))
+
+    @property
+    def _speaks_every(self) -> float:
+        """Seconds of our own silence after which to say something: half of what the server bears (XEP-0478)."""
+        _, idle_seconds = self._announced
+        return math.inf if idle_seconds is None else max(_LEAST_IDLE, idle_seconds) / 2
+
+    @property
+    def _announced(self) -> tuple[int | None, int | None]:
+        """The limits of the stream: bytes of a stanza, and seconds of silence."""
+        limits = getattr(self._stream, "limits", None)  # there are none for components
+        return (None, None) if limits is None else (limits.max_bytes, limits.idle_seconds)
 
     async def open(self) -> None:
         """Connect and log in. Raises `LoginError`, `UntrustedServerError`, `ConnectionLostError`."""
@@ -100,7 +122,8 @@ class Connection:
         standard = 5223 if isinstance(login, ClientLogin) and login.tls is Tls.DIRECT else 5222
         try:
             async with asyncio.timeout(self._pace.connect_within):
-                self._stream.connect(host=login.host, port=(login.port or standard) if login.host else None)
+                host = login.host.strip("[]") if login.host else None  # IPv6 as people write it
+                self._stream.connect(host=host, port=(login.port or standard) if login.host else None)
                 await asyncio.shield(self._opened)
         except TimeoutError as error:
             raise ConnectionLostError("the server does not answer", where=self.where) from error
@@ -120,6 +143,7 @@ class Connection:
             raise TooLargeError(f"a stanza of {len(data)} bytes, and the server takes {limit}", where=self.where)
         try:
             self._stream.send_raw(data)
+            self._last_said = time.monotonic()
         except NotConnectedError as error:
             raise self._lost() from error
 
@@ -291,17 +315,21 @@ class Connection:
 
     def _fail(self, error: TransportError) -> None:
         """The stream does not come up, and this is why: the first reason counts."""
-        if not self._opened.done():
-            self._opened.set_exception(error)
+        self._refuse(error)
         self._stream.abort()
 
     def _end(self) -> None:
         self.closed.set()
-        if not self._opened.done():
-            self._opened.set_exception(self._failure or self._lost())
+        self._refuse(self._failure or self._lost())
         for _, answer in self._requests.values():
             if not answer.done():
                 answer.set_exception(self._lost())
+
+    def _refuse(self, error: TransportError) -> None:
+        """Tell whoever waits for the stream, if anybody does: they may have been cancelled."""
+        if not self._opened.done():
+            self._opened.set_exception(error)
+            self._opened.exception()  # else asyncio would log that nobody took it
 
     def _lost(self) -> ConnectionLostError:
         reason = f": the server says {self.ended_by}" if self.ended_by else ""

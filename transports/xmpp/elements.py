@@ -55,6 +55,7 @@ STANZA_IDS: Final = "urn:xmpp:sid:0"
 
 Element = ET.Element
 
+_MOST_OF_ADDRESS: Final = 4096
 _NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -102,16 +103,16 @@ def bare_and_resource(address: str | None) -> tuple[str, str]:
     return bare, resource
 
 
-def error_of(stanza: Element) -> tuple[str, str]:
-    """The condition and the text of a stanza of type `error` (RFC 6120, section 8.3)."""
-    condition, text = "undefined-condition", ""
+def error_of(stanza: Element) -> tuple[str, str, str]:
+    """The condition of a stanza of type `error`, its text, and the address that is named instead (RFC 6120, 8.3)."""
+    condition, text, instead = "undefined-condition", "", ""
     for part in child(stanza, CLIENT, "error") or ():
         namespace, _, name = part.tag[1:].partition("}")
         if namespace == STANZAS and name == "text":
             text = (part.text or "")[:200]
         elif namespace == STANZAS:
-            condition = name
-    return condition, text
+            condition, instead = name, (part.text or "").strip()[:_MOST_OF_ADDRESS]
+    return condition, text, instead
 
 
 def moment(value: str | None) -> int | None:

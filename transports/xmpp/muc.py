@@ -15,6 +15,7 @@ from transports.errors import (
     ForbiddenError,
     PermanentError,
     RetryableError,
+    RoomEndedError,
     RoomNotFoundError,
     TransportError,
     UnsuitableRoomError,
@@ -190,6 +191,12 @@ class Room:
         self._refuse_entry(reason)
         self.stirred.set()
 
+    def end(self, successor: RoomAddress | None) -> None:
+        """Note that the room was destroyed."""
+        self.is_gone = True
+        self.feed.put(Destroyed(successor))
+        self.lose(RoomEndedError("the room was destroyed", where=self.jid, successor=successor))
+
     async def confirm(self, connection: Connection) -> None:
         """Find out whether we are still in the room (XEP-0410), as servers forget without a word."""
         try:
@@ -297,16 +304,14 @@ class Room:
             case Entered():
                 if self._entry is not None and not self._entry.done():
                     self._entry.set_result(told)
-            case EntryRefused(condition, text):
-                self._refuse_entry(StanzaRefusedError(condition, text, where=self.jid))
+            case EntryRefused(condition, text, instead):
+                self._refuse_entry(StanzaRefusedError(condition, text, instead, where=self.jid))
             case AffiliationTold() | Kicked():
                 self.feed.put(told)
             case Left(reason):
                 self.lose(ConnectionLostError(f"out of the room: {reason}", where=self.jid))
-            case Destroyed():
-                self.is_gone = True
-                self.feed.put(told)
-                self.lose(RoomNotFoundError("the room was destroyed", where=self.jid))
+            case Destroyed(successor):
+                self.end(successor)
 
     async def _enter_as(self, connection: Connection, nickname: str) -> Entered:
         self._occupants = Occupants(nickname)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from transports.room import Account
+from transports.room import Account, RoomAddress
 from transports.xmpp.elements import CLIENT, MUC_USER, Element, bare_and_resource, child, children, error_of
-from transports.xmpp.uris import account_of
+from transports.xmpp.uris import account_of, room_named
 
 __all__ = [
     "AFFILIATIONS",
@@ -50,6 +50,8 @@ class EntryRefused:
 
     condition: str
     text: str
+    instead: str = ""
+    """The address that is named in place of the room's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,8 @@ class Kicked:
 class Destroyed:
     """The room is no more."""
 
-    successor: str | None = None
-    """The JID of the room that was named in its place."""
+    successor: RoomAddress | None = None
+    """The room that was named in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ class Occupants:
             was_inside, self.is_inside = self.is_inside, False
             self._accounts.clear()
             if (destroy := child(x, MUC_USER, "destroy")) is not None:
-                told.append(Destroyed(destroy.get("jid")))
+                told.append(Destroyed(room_named(destroy.get("jid"))))
             elif was_inside:
                 told.append(Left(_why(codes)))
         return told

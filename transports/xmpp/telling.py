@@ -21,7 +21,6 @@ from transports.xmpp.cursor import Place
 from transports.xmpp.events import Heard
 from transports.xmpp.feed import Item
 from transports.xmpp.occupants import AFFILIATIONS, AffiliationTold, Destroyed, Kicked
-from transports.xmpp.uris import room_address
 
 __all__ = ["changes_since", "tell"]
 
@@ -43,7 +42,7 @@ def tell(items: Iterable[Item], *, address: RoomAddress, place: Place, now: Call
             case Kicked():
                 events.append(_membership(item.account, Membership.KICKED, item.actor, address, place, now()))
             case Destroyed(successor=successor):
-                events.append(RoomEnded(address, "it was destroyed", room_address(successor)))
+                events.append(RoomEnded(address, "it was destroyed", successor))
     return events
 
 

@@ -24,6 +24,7 @@ from transports.errors import (
     ConnectionLostError,
     PermanentError,
     RetryableError,
+    RoomEndedError,
     RoomNotFoundError,
     TooLargeError,
     TransportError,
@@ -53,6 +54,8 @@ __all__ = ["XmppTransport"]
 _MOST_SENDING: Final = 64
 _SETTLED: Final = 30.0
 """Seconds in a room after which its next loss is a new one."""
+
+_MOMENT: Final = 0.01
 
 _LOG = structlog.get_logger(__name__)
 
@@ -92,6 +95,8 @@ class XmppTransport:
         self._reader: Reader | None = None
         self._state: ConnectionState | None = None
         self._failure: PermanentError | None = None
+        self._joins = 0
+        """How often a room was joined: each time, a batch says when all is told."""
         self._is_closed = False
         self._online = asyncio.Event()
         self._news = asyncio.Event()
@@ -111,7 +116,10 @@ class XmppTransport:
     async def join(self, room: str, *, history_since: int = 0) -> JoinedRoom:
         jid = room_given(room)
         async with self._joining:
-            if jid not in self._rooms:
+            if jid in self._rooms:
+                if isinstance(refusal := self._rooms[jid].out_because, PermanentError):
+                    raise refusal  # whoever keeps us in the room goes on trying
+            else:
                 connection = self._connected()
                 joining = Room(
                     jid, nickname=self._nickname, account=self._account, history_since=history_since, pace=self._pace
@@ -124,23 +132,24 @@ class XmppTransport:
                     raise
                 keeper = self._keepers[jid] = asyncio.create_task(self._keep(joining), name="xmpp room keeper")
                 keeper.add_done_callback(self._on_task_done)
-                self._wake()
+            self._joins += 1
+            self._wake()
             return self._rooms[jid].joined
 
     async def batches(self, cursor: bytes | None) -> AsyncGenerator[Batch, None]:
         reader = self._reader = Reader(cursor, self._rooms, own=self._account, now=self._now)
-        was_live = False
+        live_with: int | None = None
+        """The joins of which all is told; `None` while there is more."""
         while not self._is_closed:
             self._news.clear()
             events = await reader.read(self._connection if self._online.is_set() else None)
             is_live = self._online.is_set() and reader.is_live
             if is_live:
                 self._tell_state(ConnectionState.LIVE)
-            if events is not None or (is_live and not was_live):
-                was_live = is_live
+            was_live_with, live_with = live_with, self._joins if is_live else None
+            if events is not None or (is_live and live_with != was_live_with):
                 yield Batch(tuple(events or ()), reader.cursor.to_bytes(), is_live)
                 continue
-            was_live = is_live
             if self._failure is not None:
                 raise self._failure
             await self._news.wait()
@@ -227,8 +236,8 @@ class XmppTransport:
         """Return when the connection is gone."""
         while not connection.closed.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(connection.closed.wait(), self._pace.ping_after / 2)
-            if not connection.closed.is_set() and connection.silent_for >= self._pace.ping_after:
+                await asyncio.wait_for(connection.closed.wait(), connection.look_after)
+            if not connection.closed.is_set() and connection.needs_ping:
                 await connection.ping()
 
     async def _reconnect(self) -> None:
@@ -251,8 +260,7 @@ class XmppTransport:
         entries, entered_at = 0, clock()
         members_read_at = clock()
         while not room.is_gone:
-            await self._online.wait()
-            connection = self._connected()
+            connection = await self._open_connection()
             room.stirred.clear()
             pause = self._pace.ping_after / 2
             try:
@@ -268,6 +276,9 @@ class XmppTransport:
                     await room.confirm(connection)
                 if clock() - members_read_at >= self._pace.reread_members:
                     room.wants_members, members_read_at = True, clock()
+            except RoomEndedError as error:
+                # It was destroyed while we were not in it.
+                room.end(error.successor)
             except TransportError as error:
                 room.exit(connection, error)
                 if isinstance(error, PermanentError):
@@ -276,6 +287,14 @@ class XmppTransport:
             self._wake()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(room.stirred.wait(), pause)
+
+    async def _open_connection(self) -> Connection:
+        """Wait until there is a connection."""
+        while True:
+            await self._online.wait()
+            if self._connection is not None and self._connection.is_open:
+                return self._connection
+            await asyncio.sleep(_MOMENT)  # it has just broken, and whoever watches it is about to find out
 
     async def _deliver(self, room: Room, message: Element) -> Receipt:
         async with self._sending:

@@ -13,7 +13,7 @@ from slixmpp.jid import JID, InvalidJID
 from transports.errors import PermanentError
 from transports.room import Account, RoomAddress
 
-__all__ = ["account_of", "address_of_room", "bare_jid", "jid_of", "room_address", "room_given"]
+__all__ = ["account_of", "address_of_room", "bare_jid", "jid_of", "room_given", "room_named"]
 
 _SCHEME: Final = "xmpp:"
 _LONGEST: Final = 3071
@@ -31,10 +31,12 @@ def account_of(jid: str | None) -> Account | None:
         return None
 
 
-def room_address(jid: str | None) -> RoomAddress | None:
-    """The room behind a JID that came from the network; `None` where it is not one of a room."""
-    account = account_of(jid)
-    return None if account is None or "@" not in account else RoomAddress(account)
+def room_named(text: str | None) -> RoomAddress | None:
+    """The room behind a JID or a URI that came from the network; `None` where it is not one of a room."""
+    try:
+        return address_of_room(room_given(text or ""))
+    except PermanentError:
+        return None
 
 
 def address_of_room(jid: str) -> RoomAddress:

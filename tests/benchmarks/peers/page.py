@@ -22,7 +22,8 @@ HEAD = """\
 <!-- Written by a command: make bench-peers BENCH_ARGS="--page docs/benchmarks.md --chart docs/benchmarks.svg" -->
 
 Our engine, in Python, beside two native implementations of MLS and one in JavaScript: the same operations in the same
-groups with the same messages, on one machine in one run.
+groups with the same messages, on one machine in one run. What encryption costs on real servers stands in
+[latency.md](latency.md).
 """
 
 METHOD = """\

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks.servers`: measure on real servers, print, write JSON."""
+"""`python -m tests.benchmarks.servers`: measure on real servers, print tables, write JSON and a page."""
 
 from __future__ import annotations
 
@@ -6,22 +6,26 @@ import argparse
 import asyncio
 import json
 import logging
-import statistics
+import os
 import sys
 import tempfile
-from dataclasses import asdict
+import time
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 from rich.console import Console
-from rich.table import Table
 
-from tests.benchmarks.measuring import Spread
+from bridge.servers import ServerError
 from tests.benchmarks.servers.catching_up import catch_up
-from tests.benchmarks.servers.latency import Path as Way
-from tests.benchmarks.servers.latency import measure, paths
+from tests.benchmarks.servers.document import Document
+from tests.benchmarks.servers.journey import journeys
+from tests.benchmarks.servers.latency import latencies
+from tests.benchmarks.servers.machine import describe
+from tests.benchmarks.servers.page import write_page
 from tests.benchmarks.servers.stage import servers
+from tests.benchmarks.servers.tables import show
 from tests.benchmarks.servers.throughput import throughput
 
 if TYPE_CHECKING:
@@ -30,87 +34,107 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 DEFAULT_JSON = Path("build/benchmarks-servers.json")
-PARTS = ("latency", "throughput", "catch-up")
+PARTS = ("latency", "stages", "throughput", "catch-up")
+FULL = {"rounds": 200, "watched": 100, "floods": 5, "flood": 500, "missed": 5_000}
+QUICK = {"rounds": 30, "watched": 20, "floods": 3, "flood": 100, "missed": 1_000}
+WIDTH = 140
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the program. Returns its exit status: 0, whatever was reached."""
+    """Run the program. Returns its exit status: 0, whatever was reached; 1 where the servers cannot be had."""
     options = _parser().parse_args(arguments)
-    progress = Console(stderr=True, highlight=False)
+    progress = Console(stderr=True, highlight=False, markup=False)
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    found = asyncio.run(_measure(options, progress.print))
-    _show(found, Console())
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    progress.print(f"written to {options.json}")
+    for path in filter(None, (options.json, options.page)):
+        _prepare(path)
+    try:
+        document = _read(options.read) if options.read else asyncio.run(_measure(options, progress.print))
+    except ServerError as error:
+        progress.print(str(error))
+        return 1
+    show(document, Console() if sys.stdout.isatty() else Console(width=WIDTH))
+    if not options.read:
+        _write(options.json, json.dumps(document.to_json(), indent=1) + "\n", progress)
+    if options.page:
+        _write(options.page, write_page(document), progress)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.servers", description="Measure on real servers.")
     parser.add_argument("--only", choices=PARTS, action="append", help="measure this alone (may be repeated)")
-    parser.add_argument("--rounds", type=int, default=200, help="texts on each path (default: %(default)s)")
-    parser.add_argument("--flood", type=int, default=500, help="messages of a flood (default: %(default)s)")
-    parser.add_argument("--missed", type=int, default=5_000, help="messages to catch up with (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="less of everything, unless it is given: " + _sizes(QUICK))
+    parser.add_argument("--rounds", type=_at_least_two, metavar="N", help="latency: texts on each way")
+    parser.add_argument("--watched", type=_at_least_two, metavar="N", help="stages: messages in each direction")
+    parser.add_argument("--floods", type=_at_least_two, metavar="N", help="throughput: rounds")
+    parser.add_argument("--flood", type=_at_least_two, metavar="N", help="throughput: messages of a flood")
+    parser.add_argument("--missed", type=_at_least_two, metavar="N", help="catch-up: messages to catch up with")
     parser.add_argument("--json", type=Path, default=DEFAULT_JSON, metavar="FILE", help="default: %(default)s")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write a page of results, in Markdown")
+    parser.add_argument(
+        "--read", type=Path, metavar="FILE", help="measure nothing: take what an earlier run has written to this file"
+    )
+    parser.epilog = "Without --quick: " + _sizes(FULL)
     return parser
 
 
-async def _measure(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
+def _sizes(sizes: dict[str, int]) -> str:
+    return " ".join(f"--{name} {number}" for name, number in sizes.items())
+
+
+def _at_least_two(text: str) -> int:
+    number = int(text)
+    if number < 2:
+        raise argparse.ArgumentTypeError(f"{number} is too few: 2 at the least")
+    return number
+
+
+async def _measure(options: argparse.Namespace, say: Callable[[str], None]) -> Document:
+    begin = time.monotonic()
     parts = options.only or PARTS
-    found: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as folder, servers(Path(folder), say) as running:
+    sizes = {name: getattr(options, name) or number for name, number in (QUICK if options.quick else FULL).items()}
+
+    def tell(text: str) -> None:
+        say(f"{time.monotonic() - begin:5.0f} s  {text}")
+
+    with tempfile.TemporaryDirectory() as folder, servers(Path(folder), tell) as running:
+        date = datetime.now(UTC).date().isoformat()
+        document = Document(date, await asyncio.to_thread(describe, running), {**sizes, "parts": list(parts)})
         if "latency" in parts:
-            async with paths(running, say) as ways:
-                await measure(ways, options.rounds, say)
-            found["latency"] = [_latency(way) for way in ways]
+            document.latency = await latencies(running, sizes["rounds"], tell)
+        if "stages" in parts:
+            document.stages = await journeys(running, sizes["watched"], tell)
         if "throughput" in parts:
-            found["throughput"] = [asdict(each) for each in await throughput(running, options.flood, 3, say)]
+            document.throughput = await throughput(running, sizes["flood"], sizes["floods"], tell)
         if "catch-up" in parts:
-            found["catch_up"] = [asdict(each) for each in await catch_up(running, options.missed, say)]
-    return found
+            document.catch_up = await catch_up(running, sizes["missed"], tell)
+    document.seconds = time.monotonic() - begin
+    return Document.from_json(document.to_json())  # with its numbers as they are written, so that all pages are alike
 
 
-def _latency(way: Way) -> dict[str, Any]:
-    """Return a path's figures, in milliseconds. `part`: the difference of the medians; `paired`: of each round."""
-    ours, bare = ([value / 1e6 for value in way.samples[kind]] for kind in ("ours", "bare"))
-    paired = Spread.of([one - other for one, other in zip(ours, bare, strict=True)])
-    return {
-        "name": way.name,
-        "ours": Spread.of(ours)._asdict(),
-        "bare": Spread.of(bare)._asdict(),
-        "part": statistics.median(ours) - statistics.median(bare),
-        "paired": paired._asdict(),
-    }
+def _read(path: Path) -> Document:
+    try:
+        return Document.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"{path}: {error}") from None
 
 
-def _show(found: dict[str, Any], console: Console) -> None:
-    table = Table(title="From sent to shown, ms: medians (quartiles)", title_justify="left")
-    for column in ("path", "ours", "in clear", "our part", "round by round"):
-        table.add_column(column)
-    for each in found.get("latency", ()):
-        cells = [_quartiles(each[kind]) for kind in ("ours", "bare")]
-        table.add_row(each["name"], *cells, f"{each['part']:.1f}", _quartiles(each["paired"]))
-    console.print(table)
-    for each in found.get("throughput", ()):
-        rates = {name: statistics.median(each[name]) for name in ("relay", "bare_relay", "target", "relay_cpu")}
-        console.print(
-            f"{each['name']}: relay {rates['relay']:.0f}/s, bare relay {rates['bare_relay']:.0f}/s, "
-            f"target's server {rates['target']:.0f}/s; {rates['relay_cpu']:.1f} ms CPU of the relay to a message"
-        )
-    for each in found.get("catch_up", ()):
-        number = each["messages"]
-        console.print(
-            f"{each['network']}: {number:,} messages fetched at {number / each['fetching']:.0f}/s, then read at "
-            f"{number / each['reading']:.0f}/s ({number / each['reading_cpu']:.0f} to a second of CPU)"
-        )
+def _prepare(path: Path) -> None:
+    """See that a file can be written, before minutes of work are lost because it cannot."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SystemExit(f"{path}: {error}") from None
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise SystemExit(f"{path}: cannot be written")
 
 
-def _quartiles(spread: dict[str, float]) -> str:
-    return f"{spread['median']:.1f} ({spread['lower_quartile']:.1f} .. {spread['upper_quartile']:.1f})"
+def _write(path: Path, text: str, progress: Console) -> None:
+    path.write_text(text, encoding="utf-8")
+    progress.print(f"written to {path}")
 
 
 if __name__ == "__main__":

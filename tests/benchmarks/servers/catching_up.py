@@ -8,23 +8,25 @@ from dataclasses import dataclass
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Final
 
+from bridge.conversation import Joined
 from bridge.observing.metrics import Metrics
 from bridge.protocol.code_points import Mode
-from bridge.service.account import WantedRoom
+from bridge.service.attending import attend
 from bridge.service.clock import SystemClock
+from bridge.service.entering import WantedRoom
 from bridge.service.service import Service
 from bridge.store import StoreKey
 from bridge.store.member import MemberStore
-from bridge.terminal.conversation import Joined
-from tests.benchmarks.servers.stage import Servers, member, transport_of
+from tests.benchmarks.servers.hearing import PATIENCE
+from tests.benchmarks.servers.stage import PEOPLE, MemberPlace, Servers, member, transport_of
+from tests.benchmarks.servers.watching import Watch, WatchedTransport
 from tests.whole.scene import KEY, Scene
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = ["CatchUp", "catch_up"]
 
-_PATIENCE: Final = 1_800
 _POLL: Final = 0.005
 _AHEAD: Final = 200
 """How many messages may be on their way while they are written."""
@@ -49,46 +51,62 @@ async def catch_up(servers: Servers, messages: int, say: Callable[[str], None]) 
     """Let one member on each network miss so many messages."""
     found = []
     for network, writer, reader in (("Matrix", "alice", "bob"), ("XMPP", "carol", "dave")):
-        people = {"matrix": ("alice", "bob"), "muc": ("carol", "dave")}
-        async with servers.rooms(f"away-{network}", **people) as scene:
-            say(f"catching up: {messages} messages on {network}")
+        async with servers.rooms(f"away-{network}", **PEOPLE) as scene:
             texts = [f"{number} of those that were missed" for number in range(messages)]
             async with member(scene, writer, create=True, mode=Mode.ROOM) as speaker:
                 async with member(scene, reader) as listener:
-                    assert listener.person is not None
                     await listener.person.until(Joined)
-                begin = perf_counter()
-                for number, text in enumerate(texts):
-                    await speaker.voice.say(text)
-                    while number - speaker.sent > _AHEAD:  # noqa: ASYNC110 - a counter, looked at while it writes
-                        await asyncio.sleep(_POLL)
-                while speaker.sent < messages:  # noqa: ASYNC110 - the same
-                    await asyncio.sleep(_POLL)
-                writing = perf_counter() - begin
-            fetching = await _fetch(scene, reader)
+                say(f"catching up: writing {messages} messages on {network}")
+                writing = await _write(speaker, texts)
+            say(f"catching up: reading them on {network}")
+            fetching = await _fetch(scene, reader, messages)
             wall, cpu = perf_counter(), process_time()
             async with member(scene, reader) as listener:
-                await listener.ear.until_all(texts, patience=_PATIENCE)
+                await listener.ear.until_all(texts)
                 reading, reading_cpu = perf_counter() - wall, process_time() - cpu
             found.append(CatchUp(network, messages, writing, fetching, reading, reading_cpu))
     return found
 
 
-async def _fetch(scene: Scene, name: str) -> float:
+async def _write(speaker: MemberPlace, texts: Sequence[str]) -> float:
+    """Let somebody say all of it, until the room has shown it. Returns the seconds."""
+    begin = perf_counter()
+    for number, text in enumerate(texts):
+        await _until_sent(speaker, number - _AHEAD)
+        await speaker.voice.say(text)
+    await _until_sent(speaker, len(texts))
+    return perf_counter() - begin
+
+
+async def _until_sent(speaker: MemberPlace, number: int) -> None:
+    """Wait until the room has shown so many messages. Raises `TimeoutError` once no other has come for long."""
+    while speaker.sent < number:
+        sent = speaker.sent
+        async with asyncio.timeout(PATIENCE):
+            while speaker.sent == sent:  # noqa: ASYNC110 - a counter, looked at while it writes
+                await asyncio.sleep(_POLL)
+
+
+async def _fetch(scene: Scene, name: str, messages: int) -> float:
     """Put all that a room holds into somebody's store, and let no role see it yet. Returns the seconds."""
     clock = SystemClock()
     store = await MemberStore.open(scene.database(name), StoreKey(KEY), now=clock.now())
-    transport = transport_of(scene, name)
+    transport = WatchedTransport(transport_of(scene, name), Watch(name))
     service = Service(store, clock=clock, random=os.urandom, metrics=Metrics())
-    room = scene.matrix.room_id if name in scene.matrix.ids else scene.muc
+    room = scene.matrix_room if name in scene.matrix.ids else scene.xmpp_room
     account = service.add_account("member", transport, [WantedRoom("room", room, 0)])
     begin = perf_counter()
     running = asyncio.create_task(service.run())
-    while not account.has_caught_up:
-        await asyncio.sleep(_POLL)
-        if running.done():
-            break
-    elapsed = perf_counter() - begin
-    service.stop()
-    await running
+    try:
+        while not account.has_read(room):
+            fetched = transport.stored
+            async with asyncio.timeout(PATIENCE):
+                while transport.stored == fetched and not account.has_read(room):
+                    await attend(asyncio.sleep(_POLL), running)
+        elapsed = perf_counter() - begin
+    finally:
+        service.stop()
+        await running
+    if transport.stored < messages:
+        raise RuntimeError(f"of {messages} messages {transport.stored} were stored when the room was said to be read")
     return elapsed

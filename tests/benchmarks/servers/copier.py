@@ -1,4 +1,4 @@
-"""A bare relay, in a process of its own: copies plain text between a Matrix room and a MUC, in order; keeps nothing.
+"""A bare relay, in a process of its own: copies between a Matrix room and a MUC, in order; keeps nothing.
 
 Reads what it needs as one line of JSON, says `ready`, and copies until its input ends.
 """
@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 from tests.benchmarks.servers.bare import BareClient, BareMatrix, BareXmpp
+from tests.benchmarks.servers.cargo import NOTED, TEXT
 
 __all__: list[str] = []
 
@@ -19,8 +20,9 @@ async def copy(settings: dict[str, Any]) -> None:
     """Copy until standard input ends."""
     to_matrix: asyncio.Queue[str] = asyncio.Queue()
     to_xmpp: asyncio.Queue[str] = asyncio.Queue()
-    matrix = BareMatrix(**settings["matrix"], hear=to_xmpp.put_nowait)
-    xmpp = BareXmpp.component(**settings["xmpp"], hear=to_matrix.put_nowait)
+    cargo = NOTED if settings["envelopes"] else TEXT
+    matrix = BareMatrix(**settings["matrix"], hear=to_xmpp.put_nowait, cargo=cargo)
+    xmpp = BareXmpp.component(**settings["xmpp"], hear=to_matrix.put_nowait, cargo=cargo)
     await matrix.start()
     await xmpp.start()
     ways = [asyncio.create_task(_carry(to_matrix, matrix)), asyncio.create_task(_carry(to_xmpp, xmpp))]

@@ -18,18 +18,13 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from bridge.library import EncryptedRoom, open_room
-from bridge.member.settings import MemberSettings
-from bridge.protocol.code_points import Mode
-from bridge.servers import Prosody, Synapse, SynapseServer, XmppServer
-from bridge.terminal.conversation import (
+from bridge.conversation import (
     DeliveryChanged,
     DeliveryState,
     Joined,
@@ -37,21 +32,39 @@ from bridge.terminal.conversation import (
     RequestRefusedError,
     Verify,
 )
+from bridge.library import EncryptedRoom, open_room
+from bridge.member.settings import MemberSettings
+from bridge.protocol.code_points import Mode
+from bridge.servers import Prosody, Synapse, SynapseServer, XmppServer
 from tests.benchmarks.servers.bare import BareClient, BareMatrix, BareXmpp, Hear
+from tests.benchmarks.servers.cargo import TEXT, Cargo
+from tests.benchmarks.servers.hearing import PATIENCE, Ear
 from tests.whole.people import Diary, Person, introduce
 from tests.whole.scene import BRIDGE, KEY, PASSWORD, Scene, linked_rooms
 from transports.matrix import MatrixTransport, TokenLogin
 from transports.room import Network, Transport
 from transports.xmpp import XmppTransport
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+__all__ = [
+    "PEOPLE",
+    "BarePlace",
+    "MemberPlace",
+    "Place",
+    "Servers",
+    "across",
+    "bare",
+    "copier",
+    "member",
+    "pair",
+    "servers",
+    "transport_of",
+]
 
-__all__ = ["Ear", "Place", "Servers", "Voice", "across", "bare", "copier", "member", "pair", "servers", "transport_of"]
+PEOPLE: Final = {"matrix": ("alice", "bob"), "muc": ("carol", "dave")}
+"""Two on each network."""
 
 COPIER: Final = "copier@other.localhost"
 _COMPONENTS: Final = {"bridge.localhost": "the bridge's secret", "other.localhost": "the copier's secret"}
-_PATIENCE: Final = 60
 
 
 @dataclass(frozen=True)
@@ -73,7 +86,7 @@ class Servers:
 
 @contextmanager
 def servers(folder: Path, say: Callable[[str], None]) -> Iterator[Servers]:
-    """Start both servers, without rate limits. Raises `ServerUnavailableError`."""
+    """Start both servers, without rate limits. Raises `ServerError`."""
     synapse, prosody = Synapse.install(say), Prosody.install(say)
     with ExitStack() as stack:
         first = stack.enter_context(synapse.start(folder / "synapse"))
@@ -82,50 +95,28 @@ def servers(folder: Path, say: Callable[[str], None]) -> Iterator[Servers]:
 
 
 @dataclass
-class Ear:
-    """When somebody was shown what."""
-
-    shown: dict[str, int] = field(default_factory=dict)
-    """From a text to the time, in nanoseconds."""
-    sent: int = 0
-    """How many of one's own the room has shown."""
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def hear(self, text: str) -> None:
-        """Note that a text is shown now."""
-        self.shown[text] = perf_counter_ns()
-        self._news.set()
-
-    async def until(self, text: str) -> int:
-        """Return when a text was shown, as soon as it is."""
-        await self.until_all([text])
-        return self.shown[text]
-
-    async def until_all(self, texts: list[str], *, patience: float = _PATIENCE) -> None:
-        """Wait until all of these are shown. Raises `TimeoutError`."""
-        async with asyncio.timeout(patience):
-            wanted = set(texts)
-            while not (len(self.shown) >= len(wanted) and self.shown.keys() >= wanted):
-                self._news.clear()
-                await self._news.wait()
-
-
-Voice = EncryptedRoom | BareClient
-"""Who can `say` something."""
-
-
-@dataclass(frozen=True)
 class Place:
     """Somebody in a room: who speaks, and what they are shown."""
 
-    voice: Voice
+    voice: EncryptedRoom | BareClient
     ear: Ear
-    person: Person | None = None
 
-    @property
-    def sent(self) -> int:
-        """How many of this member's messages its own room has shown."""
-        return self.ear.sent
+
+@dataclass
+class BarePlace(Place):
+    """A bare client's."""
+
+    voice: BareClient
+
+
+@dataclass
+class MemberPlace(Place):
+    """A member's."""
+
+    voice: EncryptedRoom
+    person: Person
+    sent: int = 0
+    """How many of this member's messages its own room has shown."""
 
 
 def transport_of(scene: Scene, name: str) -> Transport:
@@ -137,47 +128,52 @@ def transport_of(scene: Scene, name: str) -> Transport:
 
 
 @asynccontextmanager
-async def member(scene: Scene, name: str, transport: Transport | None = None, **settings: Any) -> AsyncIterator[Place]:  # noqa: ANN401 - of MemberSettings
+async def member(
+    scene: Scene,
+    name: str,
+    transport: Transport | None = None,
+    **settings: Any,  # noqa: ANN401 - of MemberSettings
+) -> AsyncIterator[MemberPlace]:
     """Somebody in the group, by the library, until the end of the block. May come back."""
     used = transport_of(scene, name) if transport is None else transport
     room = scene.matrix_room if used.network is Network.MATRIX else scene.xmpp_room
     chosen = MemberSettings(stagger=100, **settings)
-    diary, ear = Diary(), Ear()
+    diary = Diary()
     async with open_room(used, room, store=scene.database(name), key=KEY, settings=chosen) as opened:
-        person = Person(name, scene.account(name), opened, diary)
-        listening = asyncio.create_task(_listen(opened, diary, ear))
+        place = MemberPlace(opened, Ear(), Person(name, scene.account(name), opened, diary))
+        listening = asyncio.create_task(_listen(place, diary))
         try:
-            yield Place(opened, ear, person)
+            yield place
         finally:
             listening.cancel()
             await asyncio.wait([listening])
 
 
-async def _listen(room: EncryptedRoom, diary: Diary, ear: Ear) -> None:
-    async for happening in room.happenings():
+async def _listen(place: MemberPlace, diary: Diary) -> None:
+    async for happening in place.voice.happenings():
         if isinstance(happening, MessageArrived):
-            ear.hear(happening.text)
+            place.ear.hear(happening.text)
         elif isinstance(happening, DeliveryChanged):
-            ear.sent += happening.state is DeliveryState.SENT
+            place.sent += happening.state is DeliveryState.SENT
         else:
             await diary.write(happening, None)
 
 
 @asynccontextmanager
-async def pair(scene: Scene, first: str, second: str) -> AsyncIterator[tuple[Place, Place]]:
+async def pair(scene: Scene, first: str, second: str) -> AsyncIterator[tuple[MemberPlace, MemberPlace]]:
     """Two people of one network in a group of their own, in the order of the room: no bridge is there."""
     async with member(scene, first, create=True, mode=Mode.ROOM) as one, member(scene, second) as other:
-        assert other.person is not None
-        await other.person.until(Joined, patience=_PATIENCE)
+        await other.person.until(Joined, patience=PATIENCE)
         yield one, other
 
 
 @asynccontextmanager
-async def across(scene: Scene) -> AsyncIterator[tuple[Place, Place]]:
-    """Alice and Carol in one group, introduced; the bridge is to run."""
-    async with member(scene, "alice", create=True) as alice, member(scene, "carol") as carol:
-        assert alice.person is not None
-        assert carol.person is not None
+async def across(
+    scene: Scene, transport: Callable[[Scene, str], Transport] = transport_of
+) -> AsyncIterator[tuple[MemberPlace, MemberPlace]]:
+    """Alice and Carol in one group, introduced; the bridge is to run. `transport` makes theirs."""
+    one, other = transport(scene, "alice"), transport(scene, "carol")
+    async with member(scene, "alice", one, create=True) as alice, member(scene, "carol", other) as carol:
         await _until_known(carol.person, alice.person)
         await introduce(alice.person, carol.person)
         yield alice, carol
@@ -185,7 +181,7 @@ async def across(scene: Scene) -> AsyncIterator[tuple[Place, Place]]:
 
 async def _until_known(person: Person, other: Person) -> None:
     """Wait until somebody's KeyPackage has come through the bridge: before, there is no number to compare."""
-    async with asyncio.timeout(_PATIENCE):
+    async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 await person.room.ask(Verify(other.account))
@@ -196,30 +192,30 @@ async def _until_known(person: Person, other: Person) -> None:
 
 
 @asynccontextmanager
-async def bare(scene: Scene, *names: str) -> AsyncIterator[tuple[Place, ...]]:
+async def bare(scene: Scene, *names: str, cargo: Cargo = TEXT) -> AsyncIterator[tuple[BarePlace, ...]]:
     """People of these rooms as bare clients."""
     async with AsyncExitStack() as stack:
-        places: list[Place] = []
+        places: list[BarePlace] = []
         for name in names:
             ear = Ear()
-            client = _bare(scene, name, ear.hear)
+            client = _bare(scene, name, ear.hear, cargo)
             stack.push_async_callback(client.close)
             await client.start()
-            places.append(Place(client, ear))
+            places.append(BarePlace(client, ear))
         yield tuple(places)
 
 
-def _bare(scene: Scene, name: str, hear: Hear) -> BareClient:
+def _bare(scene: Scene, name: str, hear: Hear, cargo: Cargo) -> BareClient:
     if name in scene.matrix.ids:
         client = scene.matrix.clients[name]
-        return BareMatrix(client.server.url, client.token, scene.matrix.ids[name], scene.matrix.room_id, hear)
+        return BareMatrix(client.server.url, client.token, scene.matrix.ids[name], scene.matrix.room_id, hear, cargo)
     server = scene.xmpp.server
-    return BareXmpp.client(scene.xmpp.jid(name), PASSWORD, server.host, server.c2s_port, scene.muc, hear)
+    return BareXmpp.client(scene.xmpp.jid(name), PASSWORD, server.host, server.c2s_port, scene.muc, hear, cargo)
 
 
 @asynccontextmanager
-async def copier(scene: Scene) -> AsyncIterator[int]:
-    """A bare relay between these rooms. Returns its process id."""
+async def copier(scene: Scene, *, envelopes: bool = False) -> AsyncIterator[int]:
+    """A bare relay between these rooms, of text or of envelopes. Returns its process id."""
     await scene.xmpp.affiliate(scene.muc, COPIER, "member")
     client, server = scene.matrix.clients[BRIDGE], scene.xmpp.server
     settings = {
@@ -236,6 +232,7 @@ async def copier(scene: Scene) -> AsyncIterator[int]:
             "port": server.component_port,
             "room": scene.muc,
         },
+        "envelopes": envelopes,
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -248,7 +245,7 @@ async def copier(scene: Scene) -> AsyncIterator[int]:
     assert process.stdout is not None
     try:
         process.stdin.write(json.dumps(settings).encode() + b"\n")
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             if await process.stdout.readline() != b"ready\n":
                 raise RuntimeError("the bare relay did not start")
         yield process.pid

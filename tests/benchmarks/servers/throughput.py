@@ -1,137 +1,143 @@
 """How many messages go through the relay, beside what the servers take and what a bare relay carries.
 
-One side is flooded, faster than it can be carried; counted is what arrives on the other. In the same run a bare client
-posts into the other side as fast as its server takes it, one after the other on Matrix, where order is only kept that
-way: no relay that keeps the order can be faster.
+One side is flooded, faster than it can be carried; counted is what arrives on the other. In turn, on the same servers
+and with events of the same size:
+
+* through our relay;
+* through a bare one, which copies as it comes and keeps nothing;
+* without any, in rooms of their own: what the source takes of the same flood and shows to somebody else there, and
+  what the target takes from one client that keeps the order, and shows. On Matrix that one posts one after the other:
+  no relay that keeps the order can be faster.
+
+Floods and those who count are bare clients in all of them: nothing is encrypted, decrypted or stored but by the relay.
 """
 
 from __future__ import annotations
 
-import asyncio
+import base64
 import os
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from bridge.protocol.code_points import EnvelopeKind
 from bridge.protocol.envelope import envelope
-from tests.benchmarks.servers.stage import Servers, bare, copier, transport_of
-from transports.room import EnvelopeSeen, Transport
+from tests.benchmarks.servers.cargo import ENVELOPES, NOTED, carried
+from tests.benchmarks.servers.stage import PEOPLE, BarePlace, Servers, bare, copier
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+__all__ = ["Flow", "Throughput", "throughput"]
 
-    from tests.whole.scene import Scene
-
-__all__ = ["Throughput", "throughput"]
-
-_AT_ONCE: Final = 16
-_BODY: Final = 300
-_PATIENCE: Final = 900
+_BODY: Final = 350
+"""Bytes of an application message of up to 100 letters or so."""
 
 
-@dataclass(frozen=True)
+@dataclass
+class Flow:
+    """Messages a second, round by round, and milliseconds of CPU to a message."""
+
+    posted: list[float] = field(default_factory=list)
+    """Until the source's server had all of them."""
+    arrived: list[float] = field(default_factory=list)
+    """Until the last one was shown where they shall come out."""
+    cpu: dict[str, list[float]] = field(default_factory=dict)
+    """By process."""
+
+
+@dataclass
 class Throughput:
-    """One direction. Messages a second, each round's."""
+    """One direction."""
 
-    name: str
+    source: str
+    target: str
     messages: int
-    relay: list[float]
-    bare_relay: list[float]
-    target: list[float]
-    """What the other side's server takes from a bare client that keeps the order."""
-    relay_cpu: list[float]
-    """CPU milliseconds of the bridge's process to a message."""
+    bytes: dict[str, int]
+    """Of one message: at the source and, with the relay's note, at the target."""
+    flows: dict[str, Flow] = field(
+        default_factory=lambda: {name: Flow() for name in ("relay", "bare_relay", "source", "target")}
+    )
+
+    @property
+    def name(self) -> str:
+        """As it is called in tables."""
+        return f"{self.source} to {self.target}"
 
 
 async def throughput(servers: Servers, messages: int, rounds: int, say: Callable[[str], None]) -> list[Throughput]:
-    """Flood both directions, ours and bare, in turn."""
-    people = {"matrix": ("alice",), "muc": ("carol",)}
-    found = [Throughput(name, messages, [], [], [], []) for name in ("Matrix to XMPP", "XMPP to Matrix")]
-    async with servers.rooms("flood", **people) as ours, servers.rooms("flood-bare", **people) as clear:  # noqa: SIM117
-        async with ours.bridge_process() as bridge, copier(clear), bare(clear, "alice", "carol") as (alice, carol):
-            sides = [_Side(ours, "alice"), _Side(ours, "carol")]
-            try:
-                for side in sides:
-                    await side.start()
-                for number in range(rounds):
-                    for way, source, target in ((0, 0, 1), (1, 1, 0)):
-                        say(f"throughput: {found[way].name}, round {number + 1} of {rounds}")
-                        cpu = _cpu_of(bridge.pid)
-                        found[way].relay.append(await _flood(sides[source], sides[target], messages))
-                        found[way].relay_cpu.append((_cpu_of(bridge.pid) - cpu) * 1000 / messages)
-                        speaker, listener = ((alice, carol), (carol, alice))[way]
-                        texts = [f"{number} {way} {index} {'x' * _BODY}" for index in range(messages)]
-                        begin = perf_counter()
-                        await _at_once([speaker.voice.say(text) for text in texts])
-                        await listener.ear.until_all(texts, patience=_PATIENCE)
-                        found[way].bare_relay.append(messages / (perf_counter() - begin))
-                        texts = [f"own {text}" for text in texts]
-                        begin = perf_counter()
-                        for text in texts:
-                            await listener.voice.say(text)
-                        await speaker.ear.until_all(texts, patience=_PATIENCE)
-                        found[way].target.append(messages / (perf_counter() - begin))
-            finally:
-                for side in sides:
-                    await side.close()
+    """Flood both directions in all ways, in turn. The first round does not count."""
+    found = [_direction(*way, messages) for way in (("Matrix", "XMPP"), ("XMPP", "Matrix"))]
+    async with _set(servers) as rooms:
+        for number in range(rounds + 1):
+            for direction in found:
+                say(f"throughput: {direction.name}, round {number} of {rounds}")
+                for name in _turned(list(direction.flows), number):
+                    flow = direction.flows[name] if number else Flow()
+                    await rooms.run(name, direction, flow)
     return found
 
 
-class _Side:
-    """One side of the link: posts envelopes, and counts those that arrive."""
+@dataclass
+class _Rooms:
+    """A Matrix room and a MUC for each flow, and who floods or pours in each, and who counts."""
 
-    def __init__(self, scene: Scene, name: str) -> None:
-        self._transport: Transport = transport_of(scene, name)
-        self._room = scene.matrix_room if name in scene.matrix.ids else scene.xmpp_room
-        self._reading: asyncio.Task[None] | None = None
-        self._news = asyncio.Event()
-        self.seen: set[bytes] = set()
+    places: dict[str, dict[str, tuple[BarePlace, BarePlace]]]
+    pids: dict[str, int]
+    """Of the processes that are watched."""
 
-    async def start(self) -> None:
-        await self._transport.start()
-        await self._transport.join(self._room)
-        self._reading = asyncio.create_task(self._read())
-
-    async def post(self, data: bytes, number: int) -> None:
-        await self._transport.publish(self._room, data, transaction=f"flood-{number}-{data[-8:].hex()}")
-
-    async def until(self, wanted: set[bytes]) -> None:
-        async with asyncio.timeout(_PATIENCE):
-            while not self.seen >= wanted:
-                self._news.clear()
-                await self._news.wait()
-
-    async def close(self) -> None:
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.wait([self._reading])
-        await self._transport.close()
-
-    async def _read(self) -> None:
-        async for batch in self._transport.batches(None):
-            self.seen |= {event.envelope for event in batch.events if isinstance(event, EnvelopeSeen)}
-            self._news.set()
+    async def run(self, name: str, direction: Throughput, flow: Flow) -> None:
+        """Run one flow, and add what was found."""
+        source, target = direction.source, direction.target
+        begins_at = target if name == "target" else source
+        ends_at = source if name == "source" else target
+        speaker, listener = self.places[name][begins_at][0], self.places[name][ends_at][1]
+        data = [envelope(EnvelopeKind.APPLICATION, b"flood", os.urandom(_BODY)) for _ in range(direction.messages)]
+        texts = [base64.b64encode(one.encode()).decode() for one in data]
+        before = {process: _cpu_of(pid) for process, pid in self.pids.items()}
+        begin = perf_counter()
+        await (speaker.voice.pour(texts) if name == "target" else speaker.voice.flood(texts))
+        posted = perf_counter() - begin
+        await listener.ear.until_all(texts)
+        flow.arrived.append(direction.messages / (perf_counter() - begin))
+        flow.posted.append(direction.messages / posted)
+        for process, pid in self.pids.items():
+            used = (_cpu_of(pid) - before[process]) * 1000 / direction.messages
+            flow.cpu.setdefault(process, []).append(used)
 
 
-async def _flood(source: _Side, target: _Side, messages: int) -> float:
-    """Return how many messages a second arrive."""
-    data = [envelope(EnvelopeKind.APPLICATION, b"flood", os.urandom(_BODY)).encode() for _ in range(messages)]
-    begin = perf_counter()
-    await _at_once([source.post(one, number) for number, one in enumerate(data)])
-    await target.until(set(data))
-    return messages / (perf_counter() - begin)
+@asynccontextmanager
+async def _set(servers: Servers) -> AsyncIterator[_Rooms]:
+    one_each = {"matrix": ("alice",), "muc": ("carol",)}
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        ours, clear = [await enter(servers.rooms(name, **one_each)) for name in ("flood", "flood-bare")]
+        bridge, bare_relay = await enter(ours.bridge_process()), await enter(copier(clear, envelopes=True))
+        places = {}
+        for name, scene in (("relay", ours), ("bare_relay", clear)):
+            alice, carol = await enter(bare(scene, "alice", "carol", cargo=ENVELOPES))
+            places[name] = {"Matrix": (alice, alice), "XMPP": (carol, carol)}
+        for name, cargo in (("source", ENVELOPES), ("target", NOTED)):
+            scene = await enter(servers.rooms(f"flood-{name}", **PEOPLE))
+            alice, bob, carol, dave = await enter(bare(scene, "alice", "bob", "carol", "dave", cargo=cargo))
+            places[name] = {"Matrix": (alice, bob), "XMPP": (carol, dave)}
+        pids = {"relay": bridge.pid, "bare_relay": bare_relay}
+        for name, server in (("Synapse", servers.synapse), ("Prosody", servers.prosody)):
+            if server.pid is not None:
+                pids[name] = server.pid
+        yield _Rooms(places, pids)
 
 
-async def _at_once(posts: Sequence[Awaitable[object]]) -> None:
-    turn = asyncio.Semaphore(_AT_ONCE)
+def _direction(source: str, target: str, messages: int) -> Throughput:
+    text = base64.b64encode(envelope(EnvelopeKind.APPLICATION, b"flood", bytes(_BODY)).encode()).decode()
+    return Throughput(
+        source, target, messages, {"source": carried(ENVELOPES, text)[source], "target": carried(NOTED, text)[target]}
+    )
 
-    async def one(post: Awaitable[object]) -> None:
-        async with turn:
-            await post
 
-    await asyncio.gather(*(one(post) for post in posts))
+def _turned(names: list[str], number: int) -> list[str]:
+    turn = number % len(names)
+    return names[turn:] + names[:turn]
 
 
 def _cpu_of(pid: int) -> float:

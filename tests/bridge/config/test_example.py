@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, get_args, get_origin
 
@@ -145,6 +146,15 @@ def test_two_sides_are_relayed(tmp_path: Path) -> None:
     room = written(tmp_path, text).rooms["chess"]
     assert (room.relay, room.sequencer, room.member) == (True, False, None)
     assert room.home_side.room == "tea@muc.tea.party"
+
+
+def test_a_group_is_named_where_it_was_told(tmp_path: Path) -> None:
+    answers = Answers(
+        "tea", None, XMPP, home="muc", sequencer=True, member=None, database="x.db", key="x.key", group="12" * 16
+    )
+
+    assert written(tmp_path, render(answers)).rooms["tea"].group_id == b"\x12" * 16
+    assert "group:" not in render(replace(answers, group=None))
 
 
 def test_rendered_text_is_commented() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from random import Random as Generator
 
 import mls
+from bridge.conversation import Answer, Happening, Request
 from bridge.member import joining, receiving, requests
 from bridge.member.environment import capabilities
 from bridge.member.settings import MemberSettings
@@ -18,7 +19,6 @@ from bridge.protocol.code_points import EnvelopeKind
 from bridge.protocol.envelope import Envelope, envelope
 from bridge.protocol.identity import Identity
 from bridge.protocol.seal import SealContent, SealEntry, sign_seal, start_of_log
-from bridge.terminal.conversation import Answer, Happening, Request
 from mls.crypto.signature import Ed25519, SignaturePrivateKey
 from transports.room import Account, EnvelopeSeen, Origin, RoomAddress, RoomEvent
 

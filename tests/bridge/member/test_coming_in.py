@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.conversation import Joined, Notice, Say
 from bridge.member import talking
 from bridge.protocol.code_points import EnvelopeKind
 from bridge.protocol.envelope import open_envelope
-from bridge.terminal.conversation import Joined, Notice, Say
 from tests.bridge.member.table import Table
 from tests.bridge.member.test_groups import texts, three
 from transports.room import EnvelopeSeen, RoomEvent

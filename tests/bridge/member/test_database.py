@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from bridge.conversation import Add, Join, Leave, Remove, Say
 from bridge.member import storing
 from bridge.member.state import Session
 from bridge.member.step import Step
 from bridge.member.storing import Names
 from bridge.store import StoreKey
 from bridge.store.member import MemberStore
-from bridge.terminal.conversation import Add, Join, Leave, Remove, Say
 from tests.bridge.member.table import XMPP, Seat, Table
 from tests.bridge.member.test_groups import introduce, texts
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bridge.conversation import Alarm, DeliveryChanged, DeliveryState, Remove, Removed, Say
 from bridge.member import failing, requests
 from bridge.protocol.code_points import EnvelopeKind
-from bridge.terminal.conversation import Alarm, DeliveryChanged, DeliveryState, Remove, Removed, Say
 from tests.bridge.member.test_groups import texts, three
 
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.member import committing
-from bridge.member.state import IntentKind
-from bridge.protocol.code_points import EnvelopeKind
-from bridge.terminal.conversation import (
+from bridge.conversation import (
     Add,
     Asked,
     Confirm,
@@ -29,6 +26,9 @@ from bridge.terminal.conversation import (
     Say,
     Verify,
 )
+from bridge.member import committing
+from bridge.member.state import IntentKind
+from bridge.protocol.code_points import EnvelopeKind
 from tests.bridge.member.table import XMPP, Table
 
 

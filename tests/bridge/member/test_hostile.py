@@ -7,15 +7,7 @@ import hashlib
 import pytest
 
 import mls
-from bridge.member import committing
-from bridge.member.environment import capabilities, environment
-from bridge.member.state import IntentKind, Session
-from bridge.protocol.bodies import Handshake, KeyPackagePurpose, LogPosition, PublishedKeyPackage, WelcomeBody
-from bridge.protocol.code_points import EnvelopeKind
-from bridge.protocol.envelope import envelope, open_envelope
-from bridge.protocol.identity import Identity
-from bridge.protocol.seal import SealContent, sign_seal
-from bridge.terminal.conversation import (
+from bridge.conversation import (
     Alarm,
     Asked,
     EpochChanged,
@@ -28,6 +20,14 @@ from bridge.terminal.conversation import (
     Status,
     StatusShown,
 )
+from bridge.member import committing
+from bridge.member.environment import capabilities, environment
+from bridge.member.state import IntentKind, Session
+from bridge.protocol.bodies import Handshake, KeyPackagePurpose, LogPosition, PublishedKeyPackage, WelcomeBody
+from bridge.protocol.code_points import EnvelopeKind
+from bridge.protocol.envelope import envelope, open_envelope
+from bridge.protocol.identity import Identity
+from bridge.protocol.seal import SealContent, sign_seal
 from mls.crypto.signature import Ed25519, SignaturePrivateKey
 from tests.bridge.member.table import MATRIX, RELAYS, XMPP, Table
 from tests.bridge.member.test_groups import texts, three

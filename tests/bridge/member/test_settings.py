@@ -9,6 +9,7 @@ import pytest
 
 from bridge.config import load
 from bridge.content import Kind
+from bridge.conversation import Asked, MessageArrived, Say, Verification
 from bridge.member import history
 from bridge.member.role import MemberRole
 from bridge.member.settings import DEFAULT_RETENTION, AddPolicy, MemberSettings
@@ -19,7 +20,6 @@ from bridge.relay import Side
 from bridge.service.members import make_member
 from bridge.store import StoreKey
 from bridge.store.member import MemberStore
-from bridge.terminal.conversation import Asked, MessageArrived, Say, Verification
 from mls.wire.framing import PrivateMessage
 from mls.wire.message import MLSMessage
 from tests.bridge.member.table import MATRIX, START, XMPP, Table

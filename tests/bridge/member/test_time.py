@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from bridge.conversation import EpochChanged, Join, Joined, MessageArrived, Notice, Remove, Say
 from bridge.member import housekeeping
 from bridge.member.settings import MemberSettings
 from bridge.protocol.code_points import EnvelopeKind
-from bridge.terminal.conversation import EpochChanged, Join, Joined, MessageArrived, Notice, Remove, Say
 from mls import UsageError
 from tests.bridge.member.table import Table
 from tests.bridge.member.test_groups import texts, three

@@ -150,7 +150,7 @@ class Process:
         while True:
             async with self.store.transaction() as tx:
                 position = self._positions[consumer.name]
-                events = await tx.events.after(consumer.account, consumer.room, position, self.events_per_step)
+                events = (await tx.events.after(consumer.account, consumer.room, position, self.events_per_step)).events
                 if not events:
                     break
                 after = await consumer.take(tx, events, now=self.world.now())
@@ -175,7 +175,7 @@ class Process:
         transport = self.transports[account]
         for stored in waiting:
             entry = stored.entry
-            if stored.published_at is not None or (account, entry.transaction) in self._published:
+            if (account, entry.transaction) in self._published:
                 continue
             room = self.world.network.room(entry.room)
             parts = split(open_envelope(entry.envelope), room.rules.envelope_bytes)

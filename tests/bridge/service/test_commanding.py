@@ -6,19 +6,23 @@ import asyncio
 import json
 import os
 import pty
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
+from typer.testing import CliRunner
 
+from bridge.cli import app
 from bridge.demo.people import Bridge, Person, write_config
 from bridge.servers import ProsodyServer
 from bridge.service.control import ask
+from tests.transports.xmpp.proxy import Proxy
 from tests.transports.xmpp.scene import PASSWORD, Scene
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(180)]
@@ -45,8 +49,16 @@ class Room:
     scene: Scene
     muc: str
 
-    def configure(self, name: str, *, password: str = PASSWORD, muc: str = "", **changes: Any) -> Path:  # noqa: ANN401
-        server = {"host": "127.0.0.1", "port": self.scene.server.c2s_port}
+    def configure(
+        self,
+        name: str,
+        *,
+        password: str = PASSWORD,
+        muc: str = "",
+        port: int = 0,
+        **changes: Any,  # noqa: ANN401
+    ) -> Path:
+        server = {"host": "127.0.0.1", "port": port or self.scene.server.c2s_port}
         login = {"password": {"file": "password"}}
         account = {"network": "xmpp", "jid": self.scene.jid(name), "login": login, "server": server, "plaintext": True}
         member = {"account": "me", **changes}
@@ -70,7 +82,22 @@ async def room_of(folder: Path, prosody: ProsodyServer, *people: str) -> AsyncIt
         yield Room(folder, scene, await scene.room("tea", [scene.jid(name) for name in people]))
 
 
-async def command(config: Path, *arguments: str, stdin: int = asyncio.subprocess.DEVNULL) -> Done:
+ENVIRONMENT: Final = {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
+
+
+async def command(config: Path, *arguments: str) -> Done:
+    """A command, in this process: it asks another one, and that is what is tested."""
+
+    def invoke() -> Done:
+        result = CliRunner().invoke(app, [*arguments, "-c", str(config)], env=ENVIRONMENT)
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+        return Done(result.exit_code, result.stdout, result.stderr)
+
+    return await asyncio.to_thread(invoke)
+
+
+async def program(config: Path, *arguments: str, stdin: int = asyncio.subprocess.DEVNULL) -> Done:
+    """A command, in a process of its own."""
     process = await asyncio.create_subprocess_exec(
         *PROGRAM,
         *arguments,
@@ -79,7 +106,7 @@ async def command(config: Path, *arguments: str, stdin: int = asyncio.subprocess
         stdin=stdin,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"},
+        env={**os.environ, **ENVIRONMENT},
     )
     output, errors = await asyncio.wait_for(process.communicate(), 60)
     return Done(process.returncode or 0, output.decode(), errors.decode())
@@ -87,24 +114,36 @@ async def command(config: Path, *arguments: str, stdin: int = asyncio.subprocess
 
 async def answered(config: Path, typed: str, *arguments: str) -> Done:
     """A command at a terminal where a person types something."""
-    person, program = pty.openpty()
+    person, terminal = pty.openpty()
     try:
         os.write(person, typed.encode())
-        return await command(config, *arguments, stdin=program)
+        return await program(config, *arguments, stdin=terminal)
     finally:
         os.close(person)
-        os.close(program)
+        os.close(terminal)
 
 
-async def until_asking(config: Path, account: str) -> Any:  # noqa: ANN401 - a JSON object
+async def until_asking(config: Path, account: str, *running: Bridge | Person) -> Any:  # noqa: ANN401 - a JSON object
     async with asyncio.timeout(40):
         while True:
+            for process in running:
+                assert process.is_running, process.log.read_text()
             found = await command(config, "members", "--json")
             if found.code == 0:
                 for one in found.json["asking"]:
                     if one["account"] == account:
                         return one
             await asyncio.sleep(0.2)
+
+
+async def in_one_epoch(config: Path, person: Person) -> tuple[Any, Any]:
+    """How a service and a person see the group, once both are in the same epoch: one gets there before the other."""
+    async with asyncio.timeout(40):
+        while True:
+            group, seen = (await command(config, "verify", "--json")).json, await person.ask("status")
+            if group["epoch"] == seen["epoch"]:
+                return group, seen
+            await asyncio.sleep(0.1)
 
 
 async def until_kept(config: Path, number: int) -> list[tuple[str, bool]]:
@@ -123,7 +162,7 @@ async def test_a_member_under_run_is_led_by_commands(tmp_path: Path, prosody: Pr
         carol = await Person.start("carol", room.configure("carol"))
         try:
             # Somebody asks, and is let in.
-            assert (await until_asking(config, carol_is))["vouched_for"]
+            assert (await until_asking(config, carol_is, bot, carol))["vouched_for"]
             shown = await command(config, "members")
             assert f"{carol_is} asks to be let in: mls-bridge add {carol_is}" in shown.output
             added = await command(config, "add", room.scene.jid("carol"))
@@ -148,9 +187,9 @@ async def test_a_member_under_run_is_led_by_commands(tmp_path: Path, prosody: Pr
             yes = await answered(config, "y\n", "verify", carol_is)
             assert yes.code == 0
             assert "Recorded" in yes.errors
-            group = (await command(config, "verify", "--json")).json
+            group, seen = await in_one_epoch(config, carol)
             assert group["verified"] == "compared"
-            assert group["digits"] == (await carol.ask("status"))["digits"]
+            assert group["digits"] == seen["digits"]
             spaced = " ".join(digits[start : start + 5] for start in range(0, 60, 5))
             assert (await command(config, "verify", carol_is, "--equal", spaced)).code == 0
 
@@ -167,7 +206,8 @@ async def test_a_member_under_run_is_led_by_commands(tmp_path: Path, prosody: Pr
             assert (await answered(config, "n\n", "remove", carol_is)).code == 1
             nobody = await command(config, "remove", "dave", "--yes")
             assert nobody.code == 1
-            assert "nobody here is called dave" in nobody.errors
+            assert "Nobody is known here as dave" in nobody.errors
+            assert "mls-bridge members --room tea" in nobody.errors
             assert (await command(config, "members", "--room", "chess")).code == 2
             assert (await command(config, "verify", "--show")).code == 2
             assert (await command(config, "verify", carol_is)).code == 2  # there is nobody to ask
@@ -199,7 +239,7 @@ async def test_what_is_decided_while_the_service_is_stopped_goes_out_when_it_sta
         bot = await Bridge.start(config)
         carol = await Person.start("carol", room.configure("carol"))
         try:
-            await until_asking(config, carol_is)
+            await until_asking(config, carol_is, bot, carol)
             await bot.stop()
             added = await command(config, "add", carol_is)
             assert added.code == 0
@@ -242,9 +282,9 @@ async def test_chat_says_why_it_cannot_begin(
     tmp_path: Path, prosody: ProsodyServer, changes: dict[str, str], said: str
 ) -> None:
     async with room_of(tmp_path, prosody, "alice") as room:
-        if "muc" in changes:
-            changes = {"muc": f"nowhere@{room.muc.partition('@')[2]}"}
-        ended = await command(room.configure("alice", **changes), "chat", "--json")
+        muc = f"{changes['muc']}@{room.muc.partition('@')[2]}" if "muc" in changes else ""
+        config = room.configure("alice", password=changes.get("password", PASSWORD), muc=muc)
+        ended = await program(config, "chat", "--json")
         assert ended.code == 1
         assert ended.output == ""
         assert said in ended.errors
@@ -267,3 +307,24 @@ async def test_a_signal_ends_chat_while_it_waits_for_its_server(tmp_path: Path, 
         finally:
             await alice.stop()
         assert alice.seen == []
+
+
+async def test_chat_ends_with_the_reason_when_its_account_is_refused_after_the_connection_was_lost(
+    tmp_path: Path, prosody: ProsodyServer
+) -> None:
+    async with room_of(tmp_path, prosody, "alice") as room, Proxy(room.scene.server.c2s_port) as proxy:
+        alice = await Person.start("alice", room.configure("alice", create=True, port=proxy.port))
+        try:
+            await alice.until_told("joined")
+            # The next login is refused: its connection is lost by then.
+            proxy.upstream = lambda data: re.sub(rb"(<auth[^>]*>)[^<]*", rb"\1AAAA", data)
+            proxy.cut()
+            alarm = await alice.until_told("alarm")
+            assert await asyncio.wait_for(alice._process.wait(), 20) == 1
+        finally:
+            await alice.stop()
+        assert alarm["what"].startswith("The account me has stopped: the server refuses the account")
+        assert "the account me has stopped: the server refuses the account" in alice.log.read_text()
+        states = [line["state"] for line in alice.seen if line["type"] == "connection"]
+        assert states[-1] == "lost"
+        assert "Traceback" not in alice.log.read_text()

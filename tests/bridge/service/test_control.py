@@ -14,12 +14,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
-from bridge.service import control
-from bridge.service.answering import MAX_PAGE, answer, as_line
-from bridge.service.control import Control, ControlError, Object, ask, socket_path
-from bridge.store import StoreError
-from bridge.terminal.conversation import (
+from bridge.conversation import (
     Answer,
     Confirm,
     Done,
@@ -29,6 +26,10 @@ from bridge.terminal.conversation import (
     RequestRefusedError,
     Verify,
 )
+from bridge.service import control
+from bridge.service.answering import MAX_PAGE, answer, as_line
+from bridge.service.control import Control, ControlError, Object, ask, socket_path
+from bridge.store import StoreError
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -60,8 +61,8 @@ class Desk:
 
 
 @asynccontextmanager
-async def listening(folder: Path, desk: Desk) -> AsyncIterator[Path]:
-    database = folder / "a.db"
+async def listening(folder: Path, desk: Desk, name: str = "a.db") -> AsyncIterator[Path]:
+    database = folder / name
 
     async def reply(line: bytes | None) -> Object:
         return await answer(desk, line)
@@ -115,6 +116,10 @@ async def test_what_is_refused_says_what_to_do(tmp_path: Path) -> None:
         desk.error = RequestRefusedError("Not you.", next_step="Ask Bob.")
         refused = await ask(database, {"room": "tea", "type": "leave"})
         assert refused == {"type": "error", "request": None, "line": 1, "what": "Not you.", "next_step": "Ask Bob."}
+        desk.error = RequestRefusedError("Not him.", next_step="Who is here", command="members")
+        refused = await ask(database, {"room": "tea for two", "type": "leave"})
+        assert refused is not None
+        assert refused["next_step"] == "Who is here: mls-bridge members --room 'tea for two'"
         desk.error = StoreError("full", where="a.db")
         refused = await ask(database, {"room": "tea", "type": "leave"})
         assert refused is not None
@@ -226,5 +231,21 @@ async def test_where_nobody_listens(tmp_path: Path) -> None:
 
 @pytest.mark.asyncio
 async def test_a_path_too_long_for_a_socket_stops_nothing(tmp_path: Path) -> None:
-    async with listening(tmp_path / ("x" * 120), Desk()):
-        pass
+    name = "x" * 200
+    with capture_logs() as logs:
+        async with listening(tmp_path, Desk(), name) as database:
+            assert await ask(database, {"type": "status"}) is None
+    assert "cannot be asked while running" in [line["event"] for line in logs]
+
+
+@pytest.mark.asyncio
+@pytest.mark.skipif(not control.DESCRIPTORS.is_dir(), reason="only Linux has short paths for deep folders")
+async def test_a_folder_however_deep_has_a_socket(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 120) / ("y" * 120)
+    folder.mkdir(parents=True)
+    async with listening(folder, Desk()) as database:
+        assert await ask(database, {"type": "status"})
+        assert stat.S_IMODE(socket_path(database).stat().st_mode) == 0o600
+    assert await ask(database, {"type": "status"}) is None
+    left = sorted(str(each.readlink()) for each in control.DESCRIPTORS.iterdir() if each.exists())
+    assert str(folder) not in left

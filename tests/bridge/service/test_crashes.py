@@ -122,7 +122,7 @@ async def test_a_process_that_dies_anywhere_loses_and_repeats_nothing(
     monkeypatch.setattr(account_module, "ingest", ingest)
     last = Echo("echo")
     async with world.service(last) as running:
-        await until(lambda: running.account.has_caught_up)
+        await until(lambda: running.account.has_read(TEA))
         await running.say(last, "end")
         await last.until(lambda: "end" in last.texts)
         async with running.store.transaction() as tx:

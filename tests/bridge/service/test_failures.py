@@ -1,4 +1,4 @@
-"""What goes wrong with networks, disks and roles: it is said, tried again where that helps, and nothing is lost."""
+"""What goes wrong with networks and disks: it is said, tried again where that helps, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from bridge.service import account as account_module
+from bridge.service import entering, waiting
 from bridge.service import lane as lane_module
 from bridge.service import publishing as publishing_module
-from bridge.service import waiting
-from bridge.service.consumer import AfterCommit
-from bridge.service.errors import AccountStoppedError, ConsumerFailedError, StateLostError
+from bridge.service.errors import AccountStoppedError
 from bridge.service.publishing import FailedEntry
-from bridge.store import StoredEvent, Transaction
+from bridge.store import StoredEvent
 from bridge.store.errors import CorruptStoreError, DiskFullError
-from tests.bridge.service.worlds import ALICE, BOB, TEA, Faulty, Notebook, World, application, failing, post, until
+from tests.bridge.service.worlds import ALICE, BOB, TEA, Faulty, Notebook, World, application, failing, until
 from transports.errors import (
     ConnectionLostError,
     ForbiddenError,
@@ -37,7 +35,7 @@ pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "FIRST_PAUSE", 20)
-    monkeypatch.setattr(account_module, "ROOM_PATIENCE", 50)
+    monkeypatch.setattr(entering, "ROOM_PATIENCE", 50)
 
 
 @pytest.fixture
@@ -146,7 +144,7 @@ async def test_nobody_waits_for_rooms_of_a_stopped_account(world: World) -> None
 async def test_a_lost_answer_costs_a_copy_that_roles_do_not_see(world: World) -> None:
     notebook = Notebook()
     async with world.service(notebook) as running:
-        await until(lambda: running.account.has_caught_up)
+        await until(lambda: running.account.has_read(TEA))
         world.network.lose_answers(ALICE)
         await running.say(notebook, "one", "two")
         await notebook.until(lambda: notebook.texts == ["one"])
@@ -161,7 +159,7 @@ async def test_a_broken_connection_keeps_the_order(tmp_path: Path) -> None:
     world.room(kind=RoomKind.MATRIX, posting=Delay(0, 3))
     texts = [str(number) for number in range(60)]
     async with world.service(notebook) as running:
-        await until(lambda: running.account.has_caught_up)
+        await until(lambda: running.account.has_read(TEA))
         await running.say(notebook, *texts)
         for _ in range(5):
             await asyncio.sleep(0.02)
@@ -177,7 +175,7 @@ async def test_what_is_not_seen_in_the_room_is_published_again(world: World, mon
     monkeypatch.setattr(lane_module, "REFLECTION_PATIENCE", 100)
     faults, notebook = Faults(), Notebook()
     async with world.service(notebook, wrap=faults) as running:
-        await until(lambda: running.account.has_caught_up)
+        await until(lambda: running.account.has_read(TEA))
         swallowed = faults.transport.inner
         publish = swallowed.publish
         lost: list[str] = []
@@ -215,116 +213,53 @@ async def test_a_room_that_takes_less_than_it_says_gets_fragments(world: World) 
     assert len(world.network.room(TEA).events()) > 5
 
 
-# Roles
+async def test_over_xmpp_envelopes_do_not_wait_for_each_others_answers(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    alice, room = Account("xmpp:alice@example.org"), RoomAddress("xmpp:tea@muc.example.org")
+    world.network.create_room(room, rules=RoomRules(posting=Delay(50, 50)), members=[alice])
+    notebook, texts = Notebook(account=alice, room=room), [str(number) for number in range(100)]
+    async with world.service(notebook, account=alice) as running:
+        await until(lambda: running.account.has_read(room))
+        async with asyncio.timeout(2):  # one after the other they would take five seconds
+            await running.say(notebook, *texts[:99])
+            await running.say(notebook, texts[99], size=300_000)
+            await notebook.until(lambda: len(notebook.texts) == 100)
+
+    assert notebook.texts[:99] == texts[:99]
+    assert notebook.texts[99].startswith("99.")
 
 
-async def test_a_role_that_fails_once_skips_nothing(world: World) -> None:
+async def test_a_connection_that_comes_back_without_a_word_is_used_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing_module, "CATCH_UP_PATIENCE", 50)
     notebook = Notebook()
-    errors = [ValueError("once"), ValueError("twice")]
-
-    def fail(_events: Sequence[StoredEvent]) -> None:
-        if errors:
-            raise errors.pop()
-
-    notebook.before = fail
-    async with world.service(notebook):
-        world.network.room(TEA).post_envelope(BOB, application("one"), transaction="t")
+    async with world.service(notebook) as running:
+        await until(lambda: running.account.has_read(TEA))
+        running.account._connection_changed(ConnectionState.LOST)
+        running.account._connection_changed(ConnectionState.LIVE)
+        await running.say(notebook, "one")
         await notebook.until(lambda: notebook.texts == ["one"])
 
 
-async def test_a_role_that_goes_on_failing_stops_the_service(world: World) -> None:
-    notebook, again = Notebook(), Notebook()
+async def test_what_was_told_before_a_connection_broke_does_not_mend_it(world: World) -> None:
+    faults, notebook = Faults(), Notebook()
+    async with world.service(notebook, wrap=faults) as running:
+        await until(lambda: running.account.has_read(TEA))
 
-    def fail(_events: Sequence[StoredEvent]) -> None:
-        raise ValueError("always")
+        async def break_connection() -> None:
+            running.account._connection_changed(ConnectionState.LOST)
 
-    notebook.before = fail
-    async with world.service(notebook) as running:
-        running.is_expected_to_fail = True
-        world.network.room(TEA).post_envelope(BOB, application("one"), transaction="t")
-        with pytest.raises(ConsumerFailedError, match="notebook: the same step has failed 3 times"):
-            await running.task
-    async with world.service(again):
-        await again.until(lambda: again.texts == ["one"])
+        faults.transport.on_batch = break_connection
+        await running.say(notebook, "one")
+        await notebook.until(lambda: notebook.texts == ["one"])
+        await running.say(notebook, "two")
+        await asyncio.sleep(0.1)
+        assert world.texts_in() == ["one"]
 
-
-async def test_state_that_cannot_be_taken_over_stops_the_service(world: World) -> None:
-    notebook = Notebook()
-    async with world.service(notebook) as running:
-        running.is_expected_to_fail = True
-
-        async def action(_tx: Transaction, _now: int) -> AfterCommit:
-            def fail() -> None:
-                raise ValueError("a fault of ours")
-
-            return fail
-
-        with pytest.raises(StateLostError):
-            await running.service.act(notebook, action)
-        with pytest.raises(StateLostError):
-            await running.task
-
-
-async def test_a_request_that_fails_changes_nothing(world: World) -> None:
-    notebook = Notebook()
-    async with world.service(notebook) as running:
-
-        async def action(tx: Transaction, _now: int) -> AfterCommit:
-            await post(tx, "never")
-            raise ValueError("no")
-
-        with pytest.raises(ValueError, match="no"):
-            await running.service.act(notebook, action)
-        await running.say(notebook, "after")
-        await notebook.until(lambda: notebook.texts == ["after"])
-
-
-async def test_who_gives_up_waiting_does_not_undo_the_step(world: World) -> None:
-    notebook, done = Notebook(), list[str]()
-    async with world.service(notebook) as running:
-        within = asyncio.Event()
-
-        async def action(tx: Transaction, _now: int) -> AfterCommit:
-            await post(tx, "said")
-            within.set()
-            await asyncio.sleep(0.05)
-            return lambda: done.append("said")
-
-        asking = asyncio.create_task(running.service.act(notebook, action))
-        await within.wait()
-        asking.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await asking
-        await notebook.until(lambda: notebook.texts == ["said"])
-
-    assert done == ["said"]
-
-
-async def test_a_slow_role_holds_up_no_other(world: World) -> None:
-    slow, quick = Notebook("slow"), Notebook("quick")
-    slow.pause = 0.2
-    async with world.service(slow, quick):
-        for number in range(300):
-            world.network.room(TEA).post_envelope(BOB, application(str(number)), transaction=f"t{number}")
-        await quick.until(lambda: len(quick.texts) == 300)
-        await slow.until(lambda: len(slow.texts) == 300)
-
-    assert slow.texts == quick.texts
-
-
-async def test_many_rooms(tmp_path: Path) -> None:
-    world = World(tmp_path)
-    notebooks = [Notebook(f"notebook {number}", room=RoomAddress(f"memory:room{number}")) for number in range(50)]
-    for notebook in notebooks:
-        world.room(notebook.room)
-    async with world.service(*notebooks) as running:
-        await asyncio.gather(
-            *(running.say(notebook, *(f"{notebook.room} {number}" for number in range(5))) for notebook in notebooks)
-        )
-        await until(lambda: all(len(notebook.texts) == 5 for notebook in notebooks))
-
-    for notebook in notebooks:
-        assert notebook.texts == [f"{notebook.room} {number}" for number in range(5)]
+        faults.transport.on_batch = failing()
+        running.account._connection_changed(ConnectionState.LIVE)
+        await notebook.until(lambda: notebook.texts == ["one", "two"])
 
 
 # The disk
@@ -358,72 +293,3 @@ async def test_a_database_that_gets_damaged_stops_the_service_with_words(world: 
         world.network.room(TEA).post_envelope(BOB, application("one"), transaction="t")
         with pytest.raises(CorruptStoreError, match="Move the file away"):
             await running.task
-
-
-async def test_taken_events_are_forgotten_once_all_roles_are_there(world: World) -> None:
-    first, second = Notebook("first"), Notebook("second")
-    async with world.service(first, second) as running:
-        await running.say(first, "one", "two")
-        await first.until(lambda: len(first.texts) == 2)
-        await second.until(lambda: len(second.texts) == 2)
-        for forgets, kept in ((False, 4), (True, 0)):
-            running.service.forgets = forgets
-            await running.service.prune()
-            async with running.store.transaction() as tx:
-                assert len(await tx.events.after(ALICE, TEA, 0, 10)) == kept
-
-
-async def test_a_role_is_added_once(world: World) -> None:
-    notebook = Notebook()
-    async with world.service(notebook) as running:
-        with pytest.raises(ValueError, match="already"):
-            running.service.add_consumer(notebook, role="test", room_name="tea")
-
-
-async def test_over_xmpp_envelopes_do_not_wait_for_each_others_answers(tmp_path: Path) -> None:
-    world = World(tmp_path)
-    alice, room = Account("xmpp:alice@example.org"), RoomAddress("xmpp:tea@muc.example.org")
-    world.network.create_room(room, rules=RoomRules(posting=Delay(50, 50)), members=[alice])
-    notebook, texts = Notebook(account=alice, room=room), [str(number) for number in range(100)]
-    async with world.service(notebook, account=alice) as running:
-        await until(lambda: running.account.has_caught_up)
-        async with asyncio.timeout(2):  # one after the other they would take five seconds
-            await running.say(notebook, *texts[:99])
-            await running.say(notebook, texts[99], size=300_000)
-            await notebook.until(lambda: len(notebook.texts) == 100)
-
-    assert notebook.texts[:99] == texts[:99]
-    assert notebook.texts[99].startswith("99.")
-
-
-async def test_a_connection_that_comes_back_without_a_word_is_used_again(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(publishing_module, "CATCH_UP_PATIENCE", 50)
-    notebook = Notebook()
-    async with world.service(notebook) as running:
-        await until(lambda: running.account.has_caught_up)
-        running.account._connection_changed(ConnectionState.LOST)
-        running.account._connection_changed(ConnectionState.LIVE)
-        await running.say(notebook, "one")
-        await notebook.until(lambda: notebook.texts == ["one"])
-
-
-async def test_what_was_told_before_a_connection_broke_does_not_mend_it(world: World) -> None:
-    faults, notebook = Faults(), Notebook()
-    async with world.service(notebook, wrap=faults) as running:
-        await until(lambda: running.account.has_caught_up)
-
-        async def break_connection() -> None:
-            running.account._connection_changed(ConnectionState.LOST)
-
-        faults.transport.on_batch = break_connection
-        await running.say(notebook, "one")
-        await notebook.until(lambda: notebook.texts == ["one"])
-        await running.say(notebook, "two")
-        await asyncio.sleep(0.1)
-        assert world.texts_in() == ["one"]
-
-        faults.transport.on_batch = failing()
-        running.account._connection_changed(ConnectionState.LIVE)
-        await notebook.until(lambda: notebook.texts == ["one", "two"])

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bridge.service import account as account_module
+from bridge.service import entering, waiting
 from bridge.service import publishing as publishing_module
-from bridge.service import waiting
 from bridge.service.publishing import FailedEntry
 from tests.bridge.service.test_failures import Faults
 from tests.bridge.service.worlds import ALICE, BOB, TEA, Notebook, World, application, failing, until
 from transports.errors import (
     ForbiddenError,
     PermanentError,
+    RoomEndedError,
     RoomNotFoundError,
     UnsuitableRoomError,
 )
@@ -54,7 +55,7 @@ async def test_what_a_room_refuses_is_kept_and_said_once(world: World, error: Pe
     faults, notebook, failed = Faults(), Notebook(), list[FailedEntry]()
     async with world.service(notebook, wrap=faults) as running:
         running.service.add_consumer(Notebook("other"), role="test", room_name="tea", on_failed=failed.append)
-        await until(lambda: running.account.has_caught_up)
+        await until(lambda: running.account.has_read(TEA))
         refusing = True
 
         async def refuse() -> None:
@@ -81,7 +82,7 @@ async def test_who_was_kicked_and_may_come_back_comes_back(tmp_path: Path, kind:
     world.room(kind=kind, is_open=False)
     room = world.network.room(TEA)
     async with world.service(notebook) as running:
-        await until(lambda: running.account.has_caught_up)
+        await until(lambda: running.account.has_read(TEA))
         room.ban(ALICE, by=BOB)
         await running.say(notebook, *map(str, range(20)))
         await until(lambda: running.service.readiness().rooms[TEA] is not None)
@@ -99,7 +100,7 @@ async def test_who_only_listens_comes_back_as_well_and_misses_nothing_after(tmp_
     world.room(kind=kind, is_open=False)
     room = world.network.room(TEA)
     async with world.service(notebook) as running:
-        await until(lambda: running.account.has_caught_up)
+        await until(lambda: running.account.has_read(TEA))
         room.ban(ALICE, by=BOB)
         await until(lambda: running.service.readiness().rooms == {TEA: "the account was put out of the room"})
         room.invite(ALICE, by=BOB)
@@ -113,7 +114,7 @@ async def test_what_a_room_refused_survives_a_restart(world: World) -> None:
     notebook, again = Notebook(), Notebook()
     room = world.network.room(TEA)
     async with world.service(notebook) as running:
-        await until(lambda: running.account.has_caught_up)
+        await until(lambda: running.account.has_read(TEA))
         room.rules = replace(room.rules, power_to_post=50)
         await running.say(notebook, "one")
         await until(lambda: running.service.readiness().rooms[TEA] is not None)
@@ -128,7 +129,7 @@ async def test_one_stuck_room_holds_up_no_other(world: World, monkeypatch: pytes
     stuck, free = Notebook("stuck"), Notebook("free", room=COFFEE)
     room = world.network.room(TEA)
     async with world.service(stuck, free) as running:
-        await until(lambda: running.account.has_caught_up)
+        await until(lambda: running.account.has_read(TEA))
         room.rules = replace(room.rules, power_to_post=50)
         await running.say(stuck, *(f"stuck {number}" for number in range(1000)))
         await running.say(free, *(f"free {number}" for number in range(20)))
@@ -148,7 +149,7 @@ async def test_lanes_hold_few_large_envelopes_and_lose_none(world: World, monkey
     notebooks = Notebook("tea"), Notebook("coffee", room=COFFEE)
     rooms = [world.network.room(notebook.room) for notebook in notebooks]
     async with world.service(*notebooks) as running:
-        await until(lambda: running.account.has_caught_up)
+        await until(lambda: running.account.has_read(TEA))
         for room in rooms:
             room.rules = replace(room.rules, power_to_post=50)
         for notebook in notebooks:
@@ -170,10 +171,31 @@ async def test_lanes_hold_few_large_envelopes_and_lose_none(world: World, monkey
         assert [text.rstrip(".") for text in notebook.texts] == [str(number) for number in range(12) for _ in range(2)]
 
 
+async def test_a_room_that_is_no_more_is_not_asked_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entering, "ROOM_PATIENCE", 20)
+    world.network.room(TEA).end("it was destroyed")
+    faults, attempts = Faults(), 0
+
+    async def count() -> None:
+        nonlocal attempts
+        attempts += 1
+
+    async with world.service(Notebook(), wrap=faults) as running:
+        faults.transport.on_join = count
+        with pytest.raises(RoomEndedError, match="it was destroyed"):
+            await running.account.joined(TEA)
+        await asyncio.sleep(0.2)
+        with pytest.raises(RoomEndedError):
+            await running.account.joined(TEA)
+
+    assert attempts == 1
+    assert running.account.room_problems == {str(TEA): "the room is no more: it was destroyed"}
+
+
 async def test_an_entry_for_a_room_that_is_joined_later_waits_for_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(account_module, "ROOM_PATIENCE", 200)
+    monkeypatch.setattr(entering, "ROOM_PATIENCE", 200)
     faults, notebook = Faults(), Notebook()
     async with world.service(notebook, wrap=faults) as running:
         faults.transport.on_join = failing(ForbiddenError("not invited", where="x"))

@@ -54,7 +54,7 @@ async def take(store: Store, *events: RoomEvent) -> Ingested:
 
 async def passed(store: Store) -> list[RoomEvent]:
     async with store.transaction() as tx:
-        return [stored.event for stored in await tx.events.after(ALICE, TEA, 0, 1000)]
+        return [stored.event for stored in (await tx.events.after(ALICE, TEA, 0, 1000)).events]
 
 
 async def test_a_copy_is_dropped_wherever_it_comes_from(store: Store) -> None:

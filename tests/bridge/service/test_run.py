@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from bridge.protocol.code_points import EnvelopeKind
+from bridge.protocol.code_points import PROBE, EnvelopeKind
 from bridge.protocol.envelope import open_envelope
 from bridge.servers import ProsodyServer
 from tests.bridge.service.worlds import application
-from tests.transports.xmpp.scene import PASSWORD, Scene
-from transports.room import RoomAddress
+from tests.transports.xmpp.scene import PASSWORD, Listener, Scene
+from transports.room import EnvelopeSeen, RoomAddress
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(120)]
 
@@ -88,6 +88,10 @@ async def status(config: Path) -> Any:  # noqa: ANN401 - a JSON document
     return json.loads(output)
 
 
+def kinds(listener: Listener) -> list[int]:
+    return [open_envelope(envelope).kind for envelope in listener.envelopes]
+
+
 async def test_relay_and_sequencer_between_two_rooms(tmp_path: Path, prosody: ProsodyServer) -> None:
     async with Scene(prosody) as scene:
         await scene.register("one", "two", "alice", "bob")
@@ -128,6 +132,28 @@ async def test_relay_and_sequencer_between_two_rooms(tmp_path: Path, prosody: Pr
         assert not stopped["running"]
         assert stopped["rooms"]["tea"]["rooms"] == [f"xmpp:{home}", f"xmpp:{away}"]
         assert {one["waiting"] for one in stopped["accounts"].values()} == {0}
+
+
+async def test_what_check_posts_is_neither_copied_nor_complained_about(tmp_path: Path, prosody: ProsodyServer) -> None:
+    async with Scene(prosody) as scene:
+        await scene.register("one", "two", "bob")
+        home = await scene.room("home", [scene.jid("one")])
+        away = await scene.room("away", [scene.jid("two"), scene.jid("bob")])
+        bob = await scene.transport("bob")
+        await bob.join(away)
+        at_bob = scene.listen(bob)
+        config = configure(tmp_path, scene, sides={"one": home, "two": away})
+        async with running(config) as (process, log):
+            await at_bob.until(lambda: EnvelopeKind.HELLO in kinds(at_bob))
+            check = await asyncio.create_subprocess_exec(*PROGRAM, "check", "-c", str(config))
+            assert await check.wait() == 0
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(process.wait(), 20) == 0
+        probes = [seen for seen in at_bob.of(EnvelopeSeen) if open_envelope(seen.envelope).kind == PROBE]
+        assert probes
+        assert all(seen.note is None for seen in probes)  # posted in this room
+        events = [json.loads(line) for line in log.read_text().splitlines()]
+        assert not [event for event in events if event["level"] in {"warning", "error", "critical"}]
 
 
 async def test_a_wrong_password_is_said_and_the_service_stops_cleanly(tmp_path: Path, prosody: ProsodyServer) -> None:

@@ -14,9 +14,10 @@ from typing import Any
 from bridge.observing.metrics import Metrics
 from bridge.protocol.code_points import EnvelopeKind
 from bridge.protocol.envelope import envelope, open_envelope
-from bridge.service.account import AccountRunner, WantedRoom
+from bridge.service.account import AccountRunner
 from bridge.service.clock import SystemClock
 from bridge.service.consumer import AfterCommit
+from bridge.service.entering import WantedRoom
 from bridge.service.service import Service
 from bridge.store import OutboxEntry, Store, StoredEvent, StoreKey, Transaction
 from transports.memory import LoopClock, MemoryNetwork, RoomKind, RoomRules

@@ -45,7 +45,7 @@ async def step() -> None:
             await tx.records.put("space", b"new", b"two")
             await tx.records.delete("space", b"old")
             await tx.inbox.add("alice", b"tea", b"two", 2)
-            await tx.seen.add("room", b"two", 2)
+            await tx.seen.add("room", [b"two"], 2)
         print("committed", flush=True)
 
 asyncio.run(step())

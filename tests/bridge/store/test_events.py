@@ -111,7 +111,7 @@ async def added(tx: Transaction, account: str, events: Sequence[RoomEvent]) -> i
     """Append events; return how many of them were new."""
 
     async def count() -> int:
-        return sum([len(await tx.events.after(account, room, 0, 1_000)) for room in (ROOM, OTHER)])
+        return sum([len((await tx.events.after(account, room, 0, 1_000)).events) for room in (ROOM, OTHER)])
 
     before = await count()
     await tx.events.append(account, events)
@@ -126,13 +126,13 @@ async def test_events_are_stored_once_and_read_in_order(store: MemberStore) -> N
         assert await added(tx, "b", [seen(1)]) == 1, "another account's room is another stream"
         assert await added(tx, "a", []) == 0
     async with store.transaction() as tx:
-        stored = await tx.events.after("a", ROOM, 0, 10)
+        stored = (await tx.events.after("a", ROOM, 0, 10)).events
         assert [item.event for item in stored] == [seen(1), seen(2), seen(3)]
-        assert await tx.events.after("a", ROOM, 0, 2) == stored[:2]
-        assert await tx.events.after("a", ROOM, stored[0].position, 10) == stored[1:]
+        assert (await tx.events.after("a", ROOM, 0, 2)).events == stored[:2]
+        assert (await tx.events.after("a", ROOM, stored[0].position, 10)).events == stored[1:]
         assert await tx.events.last_position("a", ROOM) == stored[-1].position
-        assert [item.event for item in await tx.events.after("a", OTHER, 0, 10)] == [seen(1, room=OTHER)]
-        assert await tx.events.after("c", ROOM, 0, 10) == []
+        assert [item.event for item in (await tx.events.after("a", OTHER, 0, 10)).events] == [seen(1, room=OTHER)]
+        assert (await tx.events.after("c", ROOM, 0, 10)).events == []
         assert await tx.events.last_position("c", ROOM) == 0
 
 
@@ -145,7 +145,7 @@ async def test_events_are_read_in_pieces(store: MemberStore) -> None:
     read = list[list[int]]()
     async with store.transaction() as tx:
         position = 0
-        while found := await tx.events.after("a", ROOM, position, 10, max_bytes=500):
+        while found := (await tx.events.after("a", ROOM, position, 10, max_bytes=500)).events:
             position = found[-1].position
             read.append([len(one.event.envelope) for one in found if isinstance(one.event, EnvelopeSeen)])
     assert read == [[100, 100], [5000], [100, 100]]
@@ -157,16 +157,16 @@ async def test_lost_history_has_no_id_and_is_always_new(store: MemberStore) -> N
     async with store.transaction() as tx:
         assert await added(tx, "a", [lost, lost]) == 2
         assert await added(tx, "a", [lost]) == 1
-        assert [item.event for item in await tx.events.after("a", ROOM, 0, 10)] == [lost] * 3
+        assert [item.event for item in (await tx.events.after("a", ROOM, 0, 10)).events] == [lost] * 3
 
 
 @pytest.mark.asyncio
 async def test_forgotten_events_are_still_known(store: MemberStore) -> None:
     async with store.transaction() as tx:
         await tx.events.append("a", [seen(1), HistoryLost(ROOM, "gone"), seen(2), seen(3)])
-        first, lost, second, third = await tx.events.after("a", ROOM, 0, 10)
+        first, lost, second, third = (await tx.events.after("a", ROOM, 0, 10)).events
         await tx.events.forget("a", ROOM, second.position)
-        assert await tx.events.after("a", ROOM, 0, 10) == [third]
+        assert (await tx.events.after("a", ROOM, 0, 10)).events == [third]
         assert await added(tx, "a", [first.event, second.event]) == 0
         assert await added(tx, "a", [lost.event]) == 1
         assert await tx.events.last_position("a", ROOM) > third.position
@@ -176,10 +176,10 @@ async def test_forgotten_events_are_still_known(store: MemberStore) -> None:
 async def test_pruning_spares_what_was_not_forgotten(store: MemberStore) -> None:
     async with store.transaction() as tx:
         await tx.events.append("a", [seen(1, at=10), seen(2, at=20), seen(3, at=10)])
-        first, second, third = await tx.events.after("a", ROOM, 0, 10)
+        first, second, third = (await tx.events.after("a", ROOM, 0, 10)).events
         await tx.events.forget("a", ROOM, second.position)
         await tx.events.prune(20)
-        assert await tx.events.after("a", ROOM, 0, 10) == [third]
+        assert (await tx.events.after("a", ROOM, 0, 10)).events == [third]
         assert await added(tx, "a", [second.event]) == 0, "its id is young enough to be known"
         assert await added(tx, "a", [first.event]) == 1, "its id was dropped"
         assert await tx.events.last_position("a", ROOM) > third.position
@@ -194,7 +194,7 @@ async def test_text_and_times_that_no_server_should_send_are_stored(store: Membe
     async with store.transaction() as tx:
         assert await added(tx, "a", strange) == 2
         assert await added(tx, "a", strange) == 0
-        assert [item.event for item in await tx.events.after("a", ROOM, 0, 10)] == strange
+        assert [item.event for item in (await tx.events.after("a", ROOM, 0, 10)).events] == strange
 
 
 @pytest.mark.asyncio

@@ -37,9 +37,10 @@ async def test_cursors_and_positions(store: MemberStore) -> None:
 
 async def test_an_envelope_is_seen_once_until_it_is_pruned(store: MemberStore) -> None:
     async with store.transaction() as tx:
-        assert await tx.seen.add(ROOM, b"identity", 10)
-        assert not await tx.seen.add(ROOM, b"identity", 30)
-        assert await tx.seen.add("another room", b"identity", 20)
+        assert await tx.seen.add(ROOM, [b"identity"], 10) == {b"identity"}
+        assert await tx.seen.add(ROOM, [b"identity", b"more"], 30) == {b"more"}
+        assert await tx.seen.add("another room", [b"identity"], 20) == {b"identity"}
+        assert await tx.seen.add(ROOM, [], 30) == set()
         assert await tx.seen.contains(ROOM, b"identity")
         assert not await tx.seen.contains(ROOM, b"another")
         await tx.seen.prune(20)
@@ -175,16 +176,15 @@ async def test_an_entry_waits_until_it_is_reflected(store: MemberStore) -> None:
     async with store.transaction() as tx:
         await tx.outbox.mark_attempt(first, 110, "no connection")
         await tx.outbox.mark_attempt(first, 120, "still none")
-        await tx.outbox.mark_published(first, 130)
-    stored = StoredOutboxEntry(first, ENTRY, 130, None, 2, 120, "still none")
-    untouched = StoredOutboxEntry(second, bare, None, None, 0, None, None)
+    stored = StoredOutboxEntry(first, ENTRY, None, 2, 120, "still none")
+    untouched = StoredOutboxEntry(second, bare)
     async with store.transaction() as tx:
         assert await tx.outbox.waiting(ALICE, ROOM, 10) == [stored, untouched]
         assert await tx.outbox.waiting(ALICE, ROOM, 1) == [stored]
         assert await tx.outbox.count(ALICE) == 2
-        assert await tx.outbox.mark_reflected(ALICE, "transaction-1", 140)
-        assert not await tx.outbox.mark_reflected(ALICE, "transaction-1", 150)
-        assert not await tx.outbox.mark_reflected(ALICE, "somebody else's", 150)
+        assert await tx.outbox.mark_reflected(ALICE, ["transaction-1", "somebody else's"], 140) == {"transaction-1"}
+        assert await tx.outbox.mark_reflected(ALICE, ["transaction-1"], 150) == set()
+        assert await tx.outbox.mark_reflected(ALICE, [], 150) == set()
         assert await tx.outbox.waiting(ALICE, ROOM, 10) == [untouched]
         assert await tx.outbox.get(ALICE, "transaction-1") == replace(stored, reflected_at=140)
         assert await tx.outbox.get(ALICE, "never") is None
@@ -198,7 +198,7 @@ async def test_entries_are_read_room_by_room_in_pieces(store: MemberStore) -> No
             for number, size in enumerate(sizes)
         ]
         other = await tx.outbox.add(replace(ENTRY, transaction="other", room=RoomAddress("memory:other")))
-        await tx.outbox.mark_reflected(ALICE, "t1", 140)
+        await tx.outbox.mark_reflected(ALICE, ["t1"], 140)
 
         async def read(after: int, limit: int = 10, max_bytes: int = 70) -> list[int]:
             found = await tx.outbox.waiting(ALICE, ROOM, limit, after=after, max_bytes=max_bytes)
@@ -219,7 +219,7 @@ async def test_entries_are_dropped_and_pruned(store: MemberStore) -> None:
         dropped = await tx.outbox.add(ENTRY)
         await tx.outbox.add(replace(ENTRY, transaction="reflected"))
         await tx.outbox.add(replace(ENTRY, transaction="waiting", created_at=0))
-        await tx.outbox.mark_reflected(ALICE, "reflected", 140)
+        await tx.outbox.mark_reflected(ALICE, ["reflected"], 140)
         await tx.outbox.drop(dropped)
         await tx.outbox.prune(140)
         assert await tx.outbox.get(ALICE, "reflected") is not None
@@ -230,11 +230,15 @@ async def test_entries_are_dropped_and_pruned(store: MemberStore) -> None:
 
 async def test_a_transaction_is_used_once_by_an_account(store: MemberStore) -> None:
     async with store.transaction() as tx:
-        await tx.outbox.add(ENTRY)
-        with pytest.raises(StoreUsageError, match="holds the transaction transaction-1 already"):
+        first = await tx.outbox.add(ENTRY)
+    with pytest.raises(StoreUsageError, match=r"UNIQUE constraint failed: outbox\.account, outbox\.transaction"):
+        async with store.transaction() as tx:
             await tx.outbox.add(replace(ENTRY, envelope=b"another"))
     async with store.transaction() as tx:
         assert [item.entry for item in await tx.outbox.waiting(ALICE, ROOM, 10)] == [ENTRY]
+        assert await tx.outbox.contains(ALICE, ENTRY.transaction)
+        assert not await tx.outbox.contains(BOB, ENTRY.transaction)
+        assert await tx.outbox.add(replace(ENTRY, transaction="another")) > first
 
 
 async def test_a_damaged_note_is_a_clear_error(store: MemberStore) -> None:

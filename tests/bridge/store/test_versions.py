@@ -52,5 +52,5 @@ async def test_what_a_version_held_is_read_back(path: Path, version: int) -> Non
         group = await tx.groups.load("xmpp:alice@example.org", b"tea")
         assert group is not None
         assert group.epoch == 0
-        assert len(await tx.events.after("xmpp:alice@example.org", "xmpp:tea@muc.example.org", 0, 10)) == 1
+        assert len((await tx.events.after("xmpp:alice@example.org", "xmpp:tea@muc.example.org", 0, 10)).events) == 1
     assert peek(path, "PRAGMA user_version") == [(migrating.latest_version(),)]

@@ -20,7 +20,7 @@ from typing import Any, Final
 import pyte
 
 from bridge.content import Kind, MessageId
-from bridge.terminal.conversation import Happening, MessageArrived, Request, Told, Verification
+from bridge.conversation import Happening, MessageArrived, Request, Told, Verification
 from tests.bridge.terminal.channel import Channel, End, Failed
 
 __all__ = ["BOB", "Led", "Terminal", "lines_program", "message", "message_id", "screen_program"]

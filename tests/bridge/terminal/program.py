@@ -10,7 +10,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 
-from bridge.terminal.conversation import Answer, Request, RequestRefusedError, RoomShown, Told
+from bridge.conversation import Answer, Request, RequestRefusedError, RoomShown, Told
 from bridge.terminal.lines import run_lines
 from bridge.terminal.screen import run_screen
 from tests.bridge.terminal.channel import Channel, End, Failed, Refused

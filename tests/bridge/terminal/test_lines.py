@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from bridge.content import Kind
-from bridge.terminal.conversation import (
+from bridge.conversation import (
     Add,
     Alarm,
     Asked,

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from rich.text import Text
 
 from bridge.content import Kind
+from bridge.conversation import MessageArrived, Quit, RoomShown, Say
 from bridge.terminal.commands import CommandError, read
-from bridge.terminal.conversation import MessageArrived, Quit, RoomShown, Say
 from bridge.terminal.digits import show_digits
 from bridge.terminal.layout import Layout
 from bridge.terminal.painting import Painter
-from bridge.terminal.people import People, UnknownPersonError
+from bridge.terminal.people import AmbiguousNameError, People
 from bridge.terminal.pipes import MAX_LINE, LineSplitter, TooLong
 from bridge.terminal.transcript import MAX_LINES, Transcript
 from tests.bridge.terminal.leading import BOB, message, message_id
@@ -53,7 +53,7 @@ def test_a_name_that_two_bear_stands_for_neither() -> None:
     people.see(CAROL, "BOB")
     assert people.label(BOB) == f"Bob ({BOB})"
     assert people.reference(BOB) == BOB
-    with pytest.raises(UnknownPersonError, match="More than one"):
+    with pytest.raises(AmbiguousNameError, match="More than one"):
         people.find("Bob")
 
     assert people.see(CAROL, "Carol") == "BOB"
@@ -61,14 +61,15 @@ def test_a_name_that_two_bear_stands_for_neither() -> None:
     assert people.find("Bob") == BOB
 
 
-def test_accounts_are_found_and_strangers_are_not() -> None:
+def test_accounts_are_found_and_strangers_are_for_the_session() -> None:
     people = People(ROOM.account)
 
     assert people.find(ROOM.account) == people.find("you") == ROOM.account
     assert people.find(CAROL) == CAROL
+    assert people.find("@dave:example.org") == "matrix:u/dave:example.org"
+    assert people.find("dave@example.org") == "xmpp:dave@example.org"
     assert people.label(CAROL) == people.full_label(CAROL) == CAROL
-    with pytest.raises(UnknownPersonError, match="Nobody here is called dave"):
-        people.find("dave")
+    assert people.find(" Dave ") == "Dave"  # the session may know whom it means
 
 
 @given(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bridge.content import Kind
-from bridge.terminal.conversation import (
+from bridge.conversation import (
     Add,
     Alarm,
     Asked,
@@ -249,7 +249,6 @@ def test_mistakes_are_explained_and_not_sent() -> None:
             ("/reply 7 x", "There is no message #7 here."),
             ("/reply x", "Which message, and what?"),
             ("/add", "Whom? /add NAME"),
-            ("/verify nobody", "Nobody here is called nobody."),
             ("/quit now", "/quit stands alone"),
             ("x" * 70_000, "That is too long: 70,000 characters, of at most 65,536."),
         ):
@@ -259,6 +258,19 @@ def test_mistakes_are_explained_and_not_sent() -> None:
         assert led.asked(Refused("The message is not sent: nobody is there.")) == Say("/slash")
         terminal.expect("The message is not sent: nobody is there.")
         assert led.requests.empty()
+
+
+def test_who_was_not_seen_is_for_the_session_to_find() -> None:
+    with screen_program() as (led, terminal):
+        terminal.expect("\n>")
+        terminal.type("/verify carol" + ENTER)
+        assert led.asked(Refused("Nobody is known here as carol.", "Give the account.")) == Verify("carol")
+        terminal.expect("Nobody is known here as carol. Give the account.")
+        terminal.type("/verify carol" + ENTER)
+        assert led.asked(NumbersShown(CAROL, "carol", "1" * 60)) == Verify("carol")
+        terminal.expect("11111")
+        terminal.type("/confirm carol" + ENTER)
+        assert led.asked(Done()) == Confirm(CAROL, "1" * 60)
 
 
 def test_alarms_plaintext_and_failures_stand_out() -> None:

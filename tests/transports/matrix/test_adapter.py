@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from bridge.servers.certificates import Authority
+from tests.transports.matrix.serving import serving
 from transports.errors import (
     ConnectionLostError,
     ForbiddenError,
@@ -25,25 +24,10 @@ from transports.errors import (
     UntrustedServerError,
 )
 from transports.matrix import MatrixTransport, TokenLogin, adapter
-from transports.matrix.adapter import Homeserver, RefusedError
+from transports.matrix.adapter import Homeserver
+from transports.matrix.refusals import RefusedError
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(60)]
-
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-
-
-@asynccontextmanager
-async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
-    """Answer all requests by a handler, on the loopback."""
-    server = web.ServerRunner(web.Server(handler))
-    await server.setup()
-    site = web.TCPSite(server, "127.0.0.1", 0, ssl_context=tls)
-    await site.start()
-    try:
-        port = server.addresses[0][1]
-        yield f"http{'' if tls is None else 's'}://localhost:{port}"
-    finally:
-        await server.cleanup()
 
 
 @pytest.mark.parametrize(
@@ -67,6 +51,9 @@ async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncI
         (429, '{"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": -1}', RateLimitedError),
         (400, '{"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": 1e400}', RateLimitedError),
         (418, '{"error": "\\u001b[31m"}', RefusedError),
+        (400, '{"errcode": "M_FORBIDDEN"}', ForbiddenError),
+        (403, '{"errcode": "M_NOT_FOUND"}', RoomNotFoundError),
+        (502, '{"errcode": "M_FORBIDDEN"}', RetryableError),
     ],
 )
 async def test_every_answer_becomes_an_error_of_ours(status: int, body: str, expected: type[TransportError]) -> None:

@@ -17,6 +17,7 @@ PLACES = st.builds(
     told_until=st.none() | st.text(max_size=10),
     looks_left=st.integers(0, 2),
     known=st.lists(st.builds(digest_of, st.text(st.characters(codec="utf-8"), max_size=5)), max_size=5).map(tuple),
+    via=st.lists(st.text(max_size=9), max_size=3).map(tuple),
 )
 
 
@@ -52,6 +53,8 @@ def test_another_accounts_cursor_is_refused() -> None:
         {"since": 5},
         {"rooms": []},
         {"rooms": {"!a": {}}},
+        {"rooms": {"!a": {"floor": 0, "whole": True, "until": None, "looks": 0, "known": "", "via": "a.org"}}},
+        {"rooms": {"!a": {"floor": 0, "whole": True, "until": None, "looks": 0, "known": "", "via": [5]}}},
         {"rooms": {"!a": {"floor": 0, "whole": True, "until": None, "looks": 0, "known": "?"}}},
         {
             "rooms": {

@@ -1,13 +1,15 @@
 """A room with members on two homeservers, whose orders differ."""
 
 import asyncio
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
 from bridge.servers import Synapse, SynapseServer
 from tests.transports.matrix.scene import Seen, envelopes, make_room, people, read
-from transports.matrix import MatrixTransport
+from transports.errors import RoomNotFoundError
+from transports.matrix import MatrixTransport, TokenLogin
 from transports.room import RoomAddress
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(180)]
@@ -80,3 +82,39 @@ async def test_two_servers_that_were_apart_tell_both_branches(synapse_installati
             await read(bob, seen, lambda seen: len(set(in_order(seen, theirs))) == len(theirs))
             assert in_order(seen, own) == own
             assert sorted(in_order(seen, theirs)) == sorted(theirs)
+
+
+async def test_a_room_that_ones_server_has_left_is_found_again(
+    synapse_pair: tuple[SynapseServer, SynapseServer],
+) -> None:
+    """Its id names no server, and Bob's has nobody else in it: the way back is one that the cursor remembers."""
+    async with people(*synapse_pair) as (alice, bob):
+        room = await make_room(alice, preset="public_chat")
+        assert ":" not in room.removeprefix("matrix:roomid/")
+        with pytest.raises(RoomNotFoundError, match=r"\?via="):
+            await bob.join(room)
+        await bob.join(f"{room}?via={synapse_pair[0].name}")
+        sent = await post(alice, room, 2, "before")
+        seen = await read(bob, Seen(), lambda seen: envelopes(seen) == sent)
+
+        await bob.leave(room)
+        sent += await post(alice, room, 2, "meanwhile")
+        await bob.join(room)
+        await read(bob, seen, lambda seen: envelopes(seen) == sent)
+
+        await bob.leave(room)
+        sent += await post(alice, room, 2, "again")
+        token = bob.homeserver.access_token
+        assert token is not None
+        later = MatrixTransport(synapse_pair[1].url, TokenLogin(token))
+        await later.start()
+        try:
+            with pytest.raises(RoomNotFoundError, match=r"\?via="):
+                await later.join(room)
+            async with asyncio.timeout(60), aclosing(later.batches(seen.cursor)) as batches:
+                await anext(batches)
+                await later.join(room)
+                while envelopes(seen) != sent:
+                    seen.store(await anext(batches))
+        finally:
+            await later.close()

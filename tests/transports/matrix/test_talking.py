@@ -23,6 +23,7 @@ from transports.errors import (
     ConnectionLostError,
     ForbiddenError,
     PermanentError,
+    RoomEndedError,
     RoomNotFoundError,
     TooLargeError,
     UnsuitableRoomError,
@@ -235,8 +236,9 @@ async def test_rooms_that_cannot_be_used_are_refused_with_the_reason(synapse: Sy
         with pytest.raises(UnsuitableRoomError, match=r"m\.room\.encryption"):
             await make_room(alice, initial_state=[state])
         answer = await alice.homeserver.post("rooms", room_id_of(closed), "upgrade", body={"new_version": "12"})
-        with pytest.raises(UnsuitableRoomError, match=str(answer["replacement_room"])):
+        with pytest.raises(RoomEndedError, match=str(answer["replacement_room"])) as ended:
             await alice.join(closed)
+        assert ended.value.successor == room_uri(str(answer["replacement_room"]))
 
 
 async def test_a_lack_of_power_is_an_error(synapse: SynapseServer) -> None:
@@ -318,5 +320,5 @@ async def test_a_room_that_ends_while_one_is_in_it_says_so(synapse: SynapseServe
         await read(bob, seen, lambda seen: bool(of_type(seen.events, RoomEnded)))
         (ended,) = of_type(seen.events, RoomEnded)
         assert (ended.room, ended.successor) == (room, successor)
-        with pytest.raises(UnsuitableRoomError):
+        with pytest.raises(RoomEndedError if way == "upgrade" else UnsuitableRoomError):
             await bob.join(room)

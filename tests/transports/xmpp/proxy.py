@@ -14,7 +14,8 @@ __all__ = ["Proxy"]
 class Proxy:
     """Listens on a port of the loopback and forwards to another one."""
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, *, host: str = "127.0.0.1") -> None:
+        self._host = host
         self._target = target
         self._server: asyncio.Server | None = None
         self._writers: list[asyncio.StreamWriter] = []
@@ -31,7 +32,7 @@ class Proxy:
         """Cut the connection when so many more bytes of the client have passed."""
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, self._host, 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -173,6 +173,22 @@ async def test_who_was_cut_off_hears_what_was_said_meanwhile(scene: Scene) -> No
     assert heard.of(HistoryLost) == []
 
 
+async def test_a_connection_that_breaks_while_a_room_is_looked_after_is_made_again(scene: Scene) -> None:
+    """Whoever keeps us in the room finds out before whoever keeps the connection."""
+    await scene.register("alice")
+    room = await scene.room(members=["alice"])
+    alice = await scene.transport("alice")
+    joined = await alice.join(room)
+    heard = scene.listen(alice)
+    await heard.live()
+    connection = alice._connection
+    assert connection is not None
+    connection.closed.set()
+    alice._rooms[room].stirred.set()
+    await _until_published(alice, joined.address, b"back", "back")
+    await heard.hear(1)
+
+
 async def test_a_network_that_is_gone_without_a_word_is_noticed(scene: Scene) -> None:
     await scene.register("alice", "bob")
     room = await scene.room(members=["alice", "bob"])

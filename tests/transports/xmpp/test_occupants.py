@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from transports.room import Account
+from transports.room import Account, RoomAddress
 from transports.xmpp.elements import CLIENT, MUC_USER, STANZAS, Element, element
 from transports.xmpp.occupants import (
     AffiliationTold,
@@ -96,7 +96,7 @@ def test_a_room_that_is_destroyed_says_so() -> None:
     destroyed = presence("alice", "110", kind="unavailable", extra=element(MUC_USER, "destroy"))
     assert told_by(inside(), destroyed) == [Destroyed()]
     moved = presence("alice", "110", kind="unavailable", extra=element(MUC_USER, "destroy", jid="cake@muc.example.org"))
-    assert told_by(inside(), moved) == [Destroyed("cake@muc.example.org")]
+    assert told_by(inside(), moved) == [Destroyed(RoomAddress("xmpp:cake@muc.example.org"))]
 
 
 def test_affiliations_of_those_who_are_not_there_come_in_messages() -> None:

@@ -7,11 +7,14 @@ from functools import partial
 
 import pytest
 
+from tests.transports.xmpp.proxy import Proxy
 from tests.transports.xmpp.scene import Listener, Scene
 from transports.errors import (
     ConnectionLostError,
     ForbiddenError,
     PermanentError,
+    RetryableError,
+    RoomEndedError,
     RoomNotFoundError,
     TooLargeError,
     UnsuitableRoomError,
@@ -153,8 +156,44 @@ async def test_a_room_that_is_destroyed_is_not_made_again(scene: Scene) -> None:
     await heard.until(lambda: b"here" in heard.envelopes)
     with pytest.raises(RoomNotFoundError, match="destroyed"):
         await alice.publish(gone.address, b"gone", transaction="t2")
+    with pytest.raises(RoomEndedError, match="destroyed"):
+        await alice.join(tea)
     with pytest.raises(RoomNotFoundError):
         await (await scene.transport("owner")).join(tea)
+
+
+async def test_a_room_that_was_destroyed_meanwhile_has_ended_if_the_server_remembers_it(scene: Scene) -> None:
+    """Prosody does. For ejabberd the room is one that never was, so that it may be made again."""
+    remembers = scene.server.software == "Prosody"
+    await scene.register("alice")
+    tea, coffee = await scene.room("tea", ["alice"]), await scene.room("coffee", ["alice"])
+    milk = await scene.room("milk", ["alice"])
+    async with Proxy(scene.server.c2s_port) as proxy:
+        alice = await scene.transport("alice", port=proxy.port)
+        gone, kept = await alice.join(tea), await alice.join(coffee)
+        heard = scene.listen(alice)
+        await heard.live()
+        proxy.freeze()
+        await scene.destroy(tea, successor=coffee)
+        await scene.destroy(milk)
+        proxy.cut()
+        proxy.thaw()
+        await _publish_once_back(alice, kept.address)
+        with pytest.raises(RoomNotFoundError) as refused:
+            await _publish_once_back(alice, gone.address)
+        assert isinstance(refused.value, RoomEndedError) == remembers
+        if remembers:
+            await heard.until(lambda: heard.of(RoomEnded))
+            (ended,) = heard.of(RoomEnded)
+            assert (ended.room, ended.successor) == (gone.address, kept.address)
+        assert bool(heard.of(RoomEnded)) == remembers
+        await heard.stop()
+        await alice.close()
+        for room, successor in ((tea, kept.address), (milk, None)):
+            with pytest.raises(RoomNotFoundError) as refused:
+                await (await scene.transport("alice")).join(room)
+            assert isinstance(refused.value, RoomEndedError) == remembers
+            assert getattr(refused.value, "successor", None) == (successor if remembers else None)
 
 
 async def test_a_room_that_stops_showing_addresses_is_left_until_it_does_again(scene: Scene) -> None:
@@ -212,6 +251,16 @@ async def test_what_no_transport_may_send_is_not_sent(scene: Scene) -> None:
             await alice.publish(joined.address, b"", transaction=transaction)
     with pytest.raises(TooLargeError):
         await alice.post_notice(joined.address, "x" * 300_000, transaction="t")
+
+
+async def _publish_once_back(transport: XmppTransport, room: RoomAddress) -> None:
+    """Publish as soon as there is a connection again, and the room has let us in or refused."""
+    async with asyncio.timeout(15):
+        while True:
+            try:
+                return await transport.publish(room, b"back", transaction="back")
+            except RetryableError:
+                await asyncio.sleep(0.05)
 
 
 async def _speak_until_refused(transport: XmppTransport, room: RoomAddress) -> None:

@@ -24,12 +24,8 @@ __all__ = ["Evidence", "copied", "gather"]
 class Evidence:
     """What stood in the store at the kill."""
 
-    unsent: int
-    """Rows of the outbox that no server is known to have."""
-    unseen: int
-    """Rows that a server has answered to, and that the room has not shown."""
-    behind: int
-    """Events that are stored and that a role has not taken in."""
+    unsettled: int
+    """Rows of the outbox that the room has not shown: not sent, or not known to have arrived."""
     waiting: int
     """Copies and handshakes between a role's events and its outbox."""
     fragments: int
@@ -39,8 +35,8 @@ class Evidence:
 
     @property
     def is_half_done(self) -> bool:
-        """Whether the kill hit an unsent row of the outbox, or a half-done step."""
-        return bool(self.unsent or self.unseen or self.behind or self.waiting or self.fragments or self.in_flight)
+        """Whether the kill hit an unsettled row of the outbox, or a half-done step."""
+        return bool(self.unsettled or self.waiting or self.fragments or self.in_flight)
 
     def __str__(self) -> str:
         found = {name: getattr(self, name) for name in self.__slots__ if getattr(self, name)}
@@ -65,23 +61,15 @@ async def gather(database: Path, key: bytes, scratch: Path) -> Evidence:
     with copied(database, scratch) as copy:
         with closing(sqlite3.connect(copy)) as connection:
             if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'outbox'").fetchone():
-                return Evidence(0, 0, 0, 0, 0, in_flight=False)  # it died before it had made its tables
-            unsent, unseen, behind, waiting, fragments = (
-                int(connection.execute(question).fetchone()[0]) for question in _QUESTIONS
-            )
+                return Evidence(0, 0, 0, in_flight=False)  # it died before it had made its tables
+            unsettled, waiting, fragments = (int(connection.execute(question).fetchone()[0]) for question in _QUESTIONS)
             is_member = bool(connection.execute("SELECT 1 FROM records WHERE space = 'member'").fetchone())
         in_flight = is_member and await _has_commit_in_flight(copy, key)
-    return Evidence(unsent, unseen, behind, waiting, fragments, in_flight)
+    return Evidence(unsettled, waiting, fragments, in_flight)
 
 
 _QUESTIONS = (
-    "SELECT count(*) FROM outbox WHERE reflected_at IS NULL AND published_at IS NULL",
-    "SELECT count(*) FROM outbox WHERE reflected_at IS NULL AND published_at IS NOT NULL",
-    # A role is called by what it is, and its account and room at the end.
-    """
-    SELECT count(*) FROM events JOIN streams ON events.stream = streams.id
-    JOIN positions ON consumer LIKE '% ' || account || ' ' || room AND events.position > positions.position
-    """,
+    "SELECT count(*) FROM outbox WHERE reflected_at IS NULL",
     "SELECT count(*) FROM records WHERE space LIKE '% items'",
     "SELECT count(*) FROM fragmented",
 )

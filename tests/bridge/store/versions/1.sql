@@ -111,7 +111,6 @@ CREATE TABLE outbox (
     fallback TEXT,
     purpose TEXT NOT NULL,
     created_at INTEGER NOT NULL,
-    published_at INTEGER,
     reflected_at INTEGER,
     attempts INTEGER NOT NULL DEFAULT 0,
     attempted_at INTEGER,

@@ -1,0 +1,95 @@
+"""What goes between a member's session and its front end: things happen, and the person asks for things.
+
+The screen, JSON lines, the control socket and the library are such front ends. Nothing here is safe to print: names,
+texts and accounts are as others sent them, and the front end makes them harmless.
+"""
+
+from bridge.conversation.answers import (
+    Answer,
+    Done,
+    MemberShown,
+    MembersListed,
+    NumbersShown,
+    Said,
+    StatusShown,
+)
+from bridge.conversation.conversation import (
+    Conversation,
+    RoomShown,
+)
+from bridge.conversation.happenings import (
+    Alarm,
+    Asked,
+    ConnectionShown,
+    DeliveryChanged,
+    EpochChanged,
+    Happening,
+    Joined,
+    MemberCame,
+    MemberWent,
+    MessageArrived,
+    Notice,
+    PlaintextShown,
+    Removed,
+    Told,
+)
+from bridge.conversation.requests import (
+    Add,
+    Confirm,
+    Join,
+    Leave,
+    Members,
+    Quit,
+    Remove,
+    Request,
+    RequestRefusedError,
+    Say,
+    Status,
+    Verify,
+)
+from bridge.conversation.states import (
+    DeliveryState,
+    LinkState,
+    Verification,
+)
+
+__all__ = [
+    "Add",
+    "Alarm",
+    "Answer",
+    "Asked",
+    "Confirm",
+    "ConnectionShown",
+    "Conversation",
+    "DeliveryChanged",
+    "DeliveryState",
+    "Done",
+    "EpochChanged",
+    "Happening",
+    "Join",
+    "Joined",
+    "Leave",
+    "LinkState",
+    "MemberCame",
+    "MemberShown",
+    "MemberWent",
+    "Members",
+    "MembersListed",
+    "MessageArrived",
+    "Notice",
+    "NumbersShown",
+    "PlaintextShown",
+    "Quit",
+    "Remove",
+    "Removed",
+    "Request",
+    "RequestRefusedError",
+    "RoomShown",
+    "Said",
+    "Say",
+    "Status",
+    "StatusShown",
+    "Told",
+    "Verification",
+    "Verify",
+]

@@ -1,0 +1,1 @@
+"""What the tests of docs/setup.md need of a machine."""
