@@ -109,7 +109,8 @@ async def _serve(service: Service, composition: Composition) -> None:
     finally:
         service.stop()
         roles.cancel()
-        await asyncio.wait([running, roles])
+        await asyncio.gather(roles, return_exceptions=True)  # looked at: what ended the service is raised, not this
+        await asyncio.wait([running])
 
 
 async def _log_key(store: Store) -> bytes:
