@@ -106,7 +106,7 @@ bench: servers ## measure the engine, and in short what bench-servers does (10 m
 	$(PY) -m tests.benchmarks.servers --quick
 
 .PHONY: bench-servers
-bench-servers: servers ## measure latency, throughput and catch-up on real servers, and write the page (20 minutes)
+bench-servers: servers ## measure latency, throughput and catch-up on real servers, and write the page (25 minutes)
 	$(PY) -m tests.benchmarks.servers --page docs/latency.md $(BENCH_ARGS)
 
 .PHONY: bench-peers
