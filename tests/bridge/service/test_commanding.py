@@ -22,7 +22,7 @@ from bridge.cli import app
 from bridge.demo.people import Bridge, Person, write_config
 from bridge.servers import ProsodyServer
 from bridge.service.control import ask
-from tests.transports.xmpp.proxy import Proxy
+from tests.servers.proxy import Proxy
 from tests.transports.xmpp.scene import PASSWORD, Scene
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(180)]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
 from bridge.servers import Synapse, SynapseServer
+from tests.servers.proxy import Proxy
 from tests.transports.matrix.scene import PASSWORD, Seen, make_room, new_name, of_type, people, read, user_id
 from transports.errors import LoginError, RateLimitedError
 from transports.findings import Level
@@ -43,6 +45,20 @@ async def test_a_refused_login_says_so(synapse: SynapseServer, login: Login) -> 
     with pytest.raises(RuntimeError):
         _ = transport.account
     await transport.close()
+
+
+@pytest.mark.asyncio
+async def test_a_homeserver_is_reached_by_its_ipv6_address(synapse: SynapseServer) -> None:
+    port = urlsplit(synapse.url).port
+    assert port is not None
+    async with people(synapse) as (alice,), Proxy(port, host="::1") as proxy:
+        token = alice.homeserver.access_token
+        assert token is not None
+        again = MatrixTransport(f"http://[::1]:{proxy.port}", TokenLogin(token))
+        await again.start()
+        assert again.account == alice.account
+        assert proxy.connections
+        await again.close()
 
 
 @pytest.mark.asyncio

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.servers import XmppServer
-from tests.transports.xmpp.proxy import Proxy
+from tests.servers.proxy import Proxy
 from tests.transports.xmpp.scene import Scene
 from transports.errors import ForbiddenError, RoomNotFoundError
 from transports.findings import Finding, Level

@@ -13,8 +13,8 @@ from slixmpp.xmlstream import xmlstream
 
 from bridge.servers import Ejabberd, Prosody, XmppServer, XmppSoftware
 from bridge.servers.certificates import Authority
+from tests.servers.proxy import Proxy
 from tests.transports.xmpp.dns import NameServer
-from tests.transports.xmpp.proxy import Proxy
 from tests.transports.xmpp.scene import PACE, PASSWORD, Scene
 from transports.errors import ConnectionLostError, UntrustedServerError
 from transports.xmpp import ClientLogin, ComponentLogin, Tls, XmppTransport

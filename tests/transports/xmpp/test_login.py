@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bridge.servers import Authority, Certificate, Ejabberd, Prosody, XmppServer, XmppSoftware
-from tests.transports.xmpp.proxy import Proxy
+from tests.servers.proxy import Proxy
 from tests.transports.xmpp.scene import PACE, PASSWORD, Scene
 from transports.errors import ConnectionLostError, LoginError, PermanentError, TransportError, UntrustedServerError
 from transports.room import Account, EnvelopeSeen, RoomAddress

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from tests.transports.xmpp.proxy import Proxy
+from tests.servers.proxy import Proxy
 from tests.transports.xmpp.scene import Listener, Scene
 from transports.errors import ConnectionLostError, RetryableError
 from transports.room import Batch, ConnectionState, EnvelopeSeen, HistoryLost, MembershipSeen, RoomAddress

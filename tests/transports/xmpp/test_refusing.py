@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from tests.transports.xmpp.proxy import Proxy
+from tests.servers.proxy import Proxy
 from tests.transports.xmpp.scene import Listener, Scene
 from transports.errors import (
     ConnectionLostError,

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.transports.xmpp.proxy import Proxy
+from tests.servers.proxy import Proxy
 from tests.transports.xmpp.scene import PACE, Scene
 from transports.carriers import XMPP_MAX_ENVELOPE
 from transports.errors import TooLargeError

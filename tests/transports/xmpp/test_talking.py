@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from tests.transports.xmpp.proxy import Proxy
+from tests.servers.proxy import Proxy
 from tests.transports.xmpp.scene import Scene
 from transports.carriers import XMPP_MAX_ENVELOPE
 from transports.errors import TooLargeError
