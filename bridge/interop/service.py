@@ -59,7 +59,7 @@ class Service:
         def make() -> Message:
             try:
                 return call.answer(self._host, request)
-            except Exception as error:
+            except Exception as error:  # whatever it is, the caller is told, and the server goes on
                 raise explain(error) from error
 
         return make

@@ -152,7 +152,7 @@ class Composition(Asked):
         self.accounts[name] = self._service.add_account(name, transport, wanted, log_in=enter)
 
     async def _add_room(self, name: str, room: Room) -> bool:
-        """Add a room's roles. Returns whether they are there."""
+        """Add a room's roles. Returns whether they are there, or never will be."""
         try:
             joined = dict(
                 zip(
@@ -161,9 +161,12 @@ class Composition(Asked):
                     strict=True,
                 )
             )
-        except (AccountStoppedError, RoomEndedError) as error:
+        except AccountStoppedError as error:
             log.warning("room not served", room=name, reason=str(error))
             return False
+        except RoomEndedError as error:
+            log.warning("room not served", room=name, reason=str(error))
+            return True  # nobody will ever need what happened in it: other rooms' events may be forgotten
         sides = {account: Side(self.accounts[account].account, one.address) for account, one in joined.items()}
         home = room.home_side.account
         ordered = [sides[home], *(side for account, side in sides.items() if account != home)]

@@ -227,8 +227,7 @@ class Lane:
             self._try_again(item, pause, error.what)
         except RetryableError as error:
             self._try_again(item, self._pause(error), error.what)
-        except Exception as error:
-            # A fault of ours, or of a library: the envelope is not to blame, as far as anybody knows.
+        except Exception as error:  # a fault of ours, or of a library: the envelope is not to blame
             log.exception("publishing failed unexpectedly", room=self.room)
             self._try_again(item, self._pause(), type(error).__name__)
         else:

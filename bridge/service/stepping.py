@@ -122,7 +122,7 @@ class Stepper:
                 done = await work()
             except (*FATAL, ServiceError):
                 raise
-            except Exception as error:
+            except Exception as error:  # a fault of ours: the step is undone, and may work again
                 log.exception("step failed", consumer=self.consumer.name, position=self.position)
                 retry_at = self._clock.now() + self._backoff.pause()
                 if self._backoff.failures >= MAX_ATTEMPTS:
@@ -188,7 +188,7 @@ class Stepper:
                 after = await action(tx, self._clock.now())
             try:
                 after()
-            except Exception as error:
+            except Exception as error:  # whatever it is: what is stored and what is in memory have parted
                 log.exception("state could not be taken over", consumer=self.consumer.name)
                 raise StateLostError(self.consumer.name) from error
         if tx.outbox.added:

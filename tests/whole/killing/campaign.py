@@ -63,7 +63,7 @@ class Figures:
 
     def __str__(self) -> str:
         return (
-            f"{self.kills} kills, {self.half_done} of them with an unsent row of the outbox or a half-done step; "
+            f"{self.kills} kills, {self.half_done} of them with an unsettled row of the outbox or a half-done step; "
             f"{self.changes} changes of members, {self.epochs} epochs; {self.messages} messages "
             f"({self.unanswered} of them stored by a program that died before it said so), "
             f"{self.deliveries} deliveries ({self.told_again} told again under the same position); "
