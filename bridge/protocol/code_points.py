@@ -8,8 +8,10 @@ from typing import Final
 from transports.carriers import EME_NAME, MATRIX_EVENT_TYPE, XMPP_NAMESPACE
 
 __all__ = [
+    "CLOSE_AFTER",
     "DEFAULT_MEMBER_RIGHTS",
     "EME_NAME",
+    "GROUP_INFO_LABEL",
     "GROUP_NUMBER_LABEL",
     "HASH_SIZE",
     "MATRIX_EVENT_TYPE",
@@ -17,13 +19,17 @@ __all__ = [
     "MAX_FRAGMENTS",
     "MAX_INLINE",
     "MAX_SEAL_ENTRIES",
+    "NOTICE_LABEL",
     "ORDER_EXTENSION",
     "PAIR_NUMBER_LABEL",
     "PROBE",
     "PROTOCOL_VERSION",
+    "REJOIN_LABEL",
     "SEALED_KINDS",
     "SEAL_LABEL",
     "START_LABEL",
+    "TERM_CHANGE_LABEL",
+    "VERDICT_LABEL",
     "XMPP_NAMESPACE",
     "EnvelopeKind",
     "Introductions",
@@ -57,6 +63,24 @@ SEAL_LABEL: Final = b"mls-bridge 1 seal"
 
 START_LABEL: Final = b"mls-bridge 1 start of log"
 """Hashed with group and key: what the first seal follows on."""
+
+TERM_CHANGE_LABEL: Final = b"mls-bridge 1 term change"
+"""What an endorsement of another sequencer's key covers before the change."""
+
+VERDICT_LABEL: Final = "mls-bridge 1 verdict"
+"""For `SignWithLabel`: a leaf's word on a Commit that the order has named."""
+
+NOTICE_LABEL: Final = "mls-bridge 1 remove notice"
+"""For `SignWithLabel`: who is to be removed."""
+
+REJOIN_LABEL: Final = "mls-bridge 1 rejoin"
+"""For `SignWithLabel`: a request for a GroupInfo."""
+
+GROUP_INFO_LABEL: Final = "mls-bridge 1 group info"
+"""For `EncryptWithLabel`: the GroupInfo that answers it."""
+
+CLOSE_AFTER: Final = 60_000
+"""Milliseconds between a Commit, or the first `nack` of it, and the `close` that settles it, by their seals."""
 
 PAIR_NUMBER_LABEL: Final = b"mls-bridge 1 pair number"
 """Hashed for the 60 digits that two people compare."""

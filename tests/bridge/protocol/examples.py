@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from bridge.protocol.asking import (
+    Answer,
+    EnvelopesWanted,
+    HeadWanted,
+    LogWanted,
+    RejoinWanted,
+    Request,
+    SealedGroupInfo,
+)
 from bridge.protocol.authenticated_data import AuthenticatedData, LastCommit, SealHead
 from bridge.protocol.bodies import (
     Handshake,
@@ -19,8 +28,11 @@ from bridge.protocol.identity import Identity
 from bridge.protocol.numbers import group_number, pair_number
 from bridge.protocol.order import Admin, Order, Retention
 from bridge.protocol.seal import SealContent, SealEntry, sign_seal, start_of_log
+from bridge.protocol.term_change import TermChange, TermChangeContent, endorse
+from bridge.protocol.verdicts import RemoveNotice, Verdict
 from mls.codec import Struct
 from mls.crypto.signature import Ed25519, SignaturePrivateKey
+from mls.wire.commit import HPKECiphertext
 from transports.room import Account
 
 __all__ = ["CONTENT", "KEY", "NUMBERS", "STRUCTURES"]
@@ -34,6 +46,8 @@ _position = LogPosition(0, 2, bytes([7]) * 32)
 _handshake = envelope(EnvelopeKind.HANDSHAKE, GROUP, Handshake(b"an MLSMessage", bytes([9]) * 32))
 _start = start_of_log(GROUP, KEY.public_key, 0)
 CONTENT = SealContent(GROUP, 0, 1, _start.seal_hash, (SealEntry(_handshake.identity, _handshake.encode()),), AT)
+_change = TermChangeContent(GROUP, 1, _position, bytes([6]) * 32)
+_nonce = bytes(range(16, 32))
 _order = Order(
     1,
     Mode.SEALED,
@@ -57,6 +71,15 @@ STRUCTURES: dict[str, Struct] = {
     "WelcomeBody": WelcomeBody(b"an MLSMessage", _position),
     "MembershipClaim": MembershipClaim(ROOMS[1], b"xmpp:eve@example.net", b"kicked", b"xmpp:carol@example.net", AT),
     "Fragment": Fragment(bytes([5]) * 32, 1, 3, b"the middle"),
+    "Verdict": Verdict(bytes([9]) * 32, 8, 3, b"a signature"),
+    "RemoveNotice": RemoveNotice(8, 3, (1, 5), b"a signature"),
+    "Request for the log": Request(_nonce, LogWanted(_position)),
+    "Request for envelopes": Request(_nonce, EnvelopesWanted((bytes([9]) * 32, bytes([8]) * 32))),
+    "Request for the head": Request(_nonce, HeadWanted()),
+    "Request to come back": Request(_nonce, RejoinWanted(3, _position, b"an HPKE key", b"a signature")),
+    "Answer": Answer(_nonce, _position, (_handshake.encode(),), 1),
+    "SealedGroupInfo": SealedGroupInfo(_nonce, _position, HPKECiphertext(b"a KEM output", b"a ciphertext")),
+    "TermChange": TermChange(_change, (endorse(_change, KEY),)),
     "SealContent": CONTENT,
     "Seal": sign_seal(CONTENT, KEY),
     "Order": _order,
