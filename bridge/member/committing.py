@@ -124,6 +124,10 @@ def _try_to_commit(step: Step, due: list[Intent]) -> None:
 
 def _propose_to_leave(step: Step) -> None:
     """Ask the others to be removed: nobody can commit that for itself (RFC 9420, section 12.1.3)."""
+    if len(step.session.members()) == 1:  # the others have gone in the meantime
+        _drop(step, IntentKind.LEAVE)
+        step.tell(Notice("You are alone in the group by now: nobody could take you out of it. You stay in."))
+        return
     if any(item.sender == Member(step.group.own_leaf) for item in step.group.proposals):
         return
     message = step.take(mls.leave(step.group, step.environment, authenticated_data=step.authenticated_data))
@@ -154,6 +158,10 @@ def _give_up(step: Step, intent: Intent, error: mls.MlsError) -> None:
     what = intent.kind.name.lower().replace("_", " ")
     who = f" {Identity.decode(intent.subject).account}" if intent.subject else ""
     step.tell(Notice(f"This is not possible: {what}{who}. {error}"))
+
+
+def _drop(step: Step, kind: IntentKind) -> None:
+    step.remember(intents=tuple(item for item in step.session.memory.intents if item.kind is not kind))
 
 
 def _is_fulfilled(session: Session, intent: Intent) -> bool:

@@ -26,22 +26,28 @@ def keep_house(step: Step) -> None:
     alive = tuple(bundle for bundle in step.session.bundles if _expiry(bundle) > step.seconds)
     if len(alive) < len(step.session.bundles):
         step.session = replace(step.session, bundles=alive)
-    asked_at = step.session.memory.flags.asked_at
-    if asked_at and step.now >= asked_at + _ASK_AGAIN:
+    again = _asks_again(step.session)
+    if again is not None and step.now >= again:
         joining.ask(step)
 
 
 def next_due(session: Session) -> int | None:
     """Return when there is something to do, `None` where time ends nothing."""
     times = [_expiry(bundle) * 1000 for bundle in session.bundles]
-    if session.memory.flags.asked_at:
-        times.append(session.memory.flags.asked_at + _ASK_AGAIN)
+    if (again := _asks_again(session)) is not None:
+        times.append(again)
     if session.group is not None:
         retention = session.order.retention
         for position, past in enumerate(session.group.past):
             kept = 0 if position >= retention.epochs else retention.seconds
             times.append((past.ended_at + max(retention.grace, kept) + 1) * 1000)
     return min(times, default=None)
+
+
+def _asks_again(session: Session) -> int | None:
+    """Return when this member asks once more to be let in, `None` where it does not wait for that."""
+    flags = session.memory.flags
+    return flags.ask_again_at or (flags.asked_at + _ASK_AGAIN) if flags.asked_at else None
 
 
 def _expiry(bundle: mls.KeyPackageBundle) -> int:

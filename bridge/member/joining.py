@@ -32,11 +32,14 @@ log = structlog.get_logger("member.join")
 
 _MAX_BUNDLES = 8
 
+_ASK_AGAIN = 60_000
+"""Milliseconds between two asks, at the least: whoever makes up Welcomes shall not make others flood the room."""
+
 
 def ask(step: Step) -> None:
     """Ask to be let in: by a fresh KeyPackage in the room."""
     publish_key_package(step, KeyPackagePurpose.ASK)
-    step.flag(asked_at=step.now)
+    step.flag(asked_at=step.now, ask_again_at=0)
     step.tell(Notice("Asked to be let in. A member of the group has to agree, or their program does."))
 
 
@@ -58,6 +61,7 @@ def take_welcome(step: Step, sealed: Envelope) -> None:
     body = open_body(WelcomeBody, sealed)
     welcome = _welcome_of(body)
     wanted = {entry.new_member for entry in welcome.secrets}
+    people.was_welcomed(step, wanted)
     bundle = next((item for item in step.session.bundles if item.reference in wanted), None)
     if bundle is None:
         return
@@ -68,12 +72,22 @@ def take_welcome(step: Step, sealed: Envelope) -> None:
         made = mls.join(step.environment, MLSMessage(1, welcome), [bundle])
         order = find_order(made.state.public.context.extensions)
     except mls.MlsError as error:
+        _ask_with_another(step)
         raise ProtocolError(f"a Welcome that cannot be followed: {error}") from error
     if step.session.room.encode() not in order.rooms:
         raise ProtocolError("a Welcome into the group of another room")
     if made.state.group_id != sealed.group_id:
         raise ProtocolError("a Welcome whose envelope names another group")
     _enter(step, made, bundle, body.stands_at)
+
+
+def _ask_with_another(step: Step) -> None:
+    """Ask again, in a while: whoever saw the Welcome, made up by whomever, takes its KeyPackage for used.
+
+    The KeyPackage itself is kept: whoever has not seen it may be about to add this member by it.
+    """
+    if step.session.memory.flags.asked_at:
+        step.flag(ask_again_at=step.session.memory.flags.asked_at + _ASK_AGAIN)
 
 
 def _require_named_group(step: Step, group_id: bytes) -> None:
@@ -98,9 +112,10 @@ def _enter(step: Step, made: mls.Transition[mls.Joined], bundle: mls.KeyPackageB
     order = step.session.order
     known = begin_log(step.group.group_id, order.sequencer, stands_at) if order.mode is Mode.SEALED else None
     step.remember(log=known, last_commit=stands_at.seal_hash, intents=(), in_flight=None)
-    step.flag(asked_at=0, updated_at=step.now, sent_since=0, stuck=b"")
+    step.flag(asked_at=0, ask_again_at=0, updated_at=step.now, sent_since=0, stuck=b"")
     for _, identity, key in step.session.members():
         step.trust(identity.account, key, Verification.FIRST_USE)
+        people.came_in(step, identity)
     inviter = step.group.public.tree.leaf(joined.inviter)
     by = "" if inviter is None else identity_of_credential(inviter.credential).account
     step.tell(Joined(joined.epoch, step.group.public.tree.member_count, by))
@@ -121,9 +136,23 @@ def _catch_up(step: Step) -> None:
                 ordering.take_seal(step, open_body(Seal, sealed))
             except ProtocolError as error:
                 log.info("dropped", reason=error.what)
+    if step.session.order.mode is Mode.ROOM:
+        _catch_up_with_the_room(step)
     ordering.walk(step)
     talking.open_held(step)
     people.reconsider(step)
+
+
+def _catch_up_with_the_room(step: Step) -> None:
+    """Mode `room`: take in the handshakes that stand behind the Commit which let this member in."""
+    waiting = [(identity, held) for identity, held in step.session.held.items() if held.kind == EnvelopeKind.HANDSHAKE]
+    identities = [identity for identity, _ in waiting]
+    own = step.session.memory.last_commit
+    begins = identities.index(own) + 1 if own in identities else 0
+    for number, (identity, held) in enumerate(waiting):
+        step.release(identity)
+        if number >= begins and step.session.is_active:
+            ordering.apply(step, held.envelope, identity, LogPosition(0, 0, identity))
 
 
 def _welcome_of(body: WelcomeBody) -> Welcome:

@@ -191,7 +191,8 @@ def _enter(step: Step, committed: mls.Committed, position: LogPosition) -> None:
             case mls.MemberUpdated():
                 pass
     if committed.removed_us:
-        step.remember(intents=(), in_flight=None, outgoing=())
+        talking.give_up(step, "you were removed from the group before it could be encrypted")
+        step.remember(intents=(), in_flight=None)
         step.tell(Removed(by, step.now))
         return
     tell_epoch(step)

@@ -7,6 +7,7 @@ has compared numbers (design, section 6).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ __all__ = [
     "verification",
     "vouch",
     "was_removed",
+    "was_welcomed",
 ]
 
 _MAX_PEOPLE = 2_000
@@ -111,6 +113,13 @@ def came_in(step: Step, identity: Identity) -> None:
         step.know(replace(person, asks=False))
     name = identity.account.encode()
     step.remember(removed=tuple(other for other in step.session.memory.removed if other != name))
+
+
+def was_welcomed(step: Step, references: Collection[bytes]) -> None:
+    """Take note that KeyPackages stood in a Welcome: each is used once, whoever reads of it only now."""
+    for person in list(step.session.people.values()):
+        if person.asks and person.reference in references:
+            step.know(replace(person, asks=False))
 
 
 def was_removed(step: Step, identity: Identity) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import structlog
 
+import mls
 from bridge.conversation import Alarm, Notice, PlaintextShown
 from bridge.member import committing, founding, housekeeping, joining, ordering, people, talking
 from bridge.member.state import Held, KnownHello
@@ -95,7 +96,8 @@ def _take(step: Step, seen: EnvelopeSeen, sealed: Envelope) -> None:
             joining.take_welcome(step, sealed)
         case kind if kind in SEALED_KINDS:
             _await_seal(step, seen, sealed, sealed)
-        case EnvelopeKind.SEAL if step.session.group is None:
+        case EnvelopeKind.SEAL if not _is_member(step):
+            # Of the group that this member comes into, or comes back into: its Welcome says from where they count.
             _hold(step, seen, sealed, sealed)
         case EnvelopeKind.SEAL:
             ordering.take_seal(step, open_body(Seal, sealed))
@@ -137,6 +139,10 @@ def _hold(step: Step, seen: EnvelopeSeen, sealed: Envelope, kept: Envelope) -> N
 
 def _held(seen: EnvelopeSeen, sealed: Envelope) -> Held:
     return Held(sealed.kind, sealed.encode(), seen.origin.at, 0)
+
+
+def _is_member(step: Step) -> bool:
+    return step.session.group is not None and step.session.group.status is mls.Status.ACTIVE
 
 
 def _orders_by_room(step: Step) -> bool:

@@ -105,6 +105,8 @@ class Flags(Struct):
 
     asked_at: UInt64
     """When this member asked to be let in; 0: it did not."""
+    ask_again_at: UInt64
+    """When it asks once more, since what it asked with is used up; 0: it need not."""
     updated_at: UInt64
     """When its keys were last fresh."""
     sent_since: UInt32
@@ -135,7 +137,7 @@ class Memory(Struct):
 
 def empty_memory() -> Memory:
     """Return the memory of a member that has seen nothing."""
-    return Memory(1, None, NO_COMMIT, (), None, (), (), (), (), (), Flags(0, 0, 0, b""))
+    return Memory(1, None, NO_COMMIT, (), None, (), (), (), (), (), Flags(0, 0, 0, 0, b""))
 
 
 @struct()
@@ -162,6 +164,11 @@ class Person:
     asks: bool
     """Whether they want to be let in."""
     at: int
+
+    @property
+    def reference(self) -> bytes:
+        """The KeyPackage's reference (RFC 9420, section 5.2), by which a Welcome names it."""
+        return mls.cipher_suite(self.key_package.cipher_suite).key_package_ref(self.key_package.encode())
 
 
 @dataclass(frozen=True, slots=True)

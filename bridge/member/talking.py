@@ -10,7 +10,7 @@ import mls
 from bridge.content import ContentError, MessageId, decode, message_id, render
 from bridge.conversation import DeliveryChanged, DeliveryState, MessageArrived, Notice, RequestRefusedError
 from bridge.member import people
-from bridge.member.state import Awaited, Held, Outgoing
+from bridge.member.state import Awaited, Held, IntentKind, Outgoing
 from bridge.member.stopping import stop
 from bridge.order.log import EquivocationError
 from bridge.protocol.authenticated_data import SealHead, open_authenticated_data
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bridge.member.step import Step
     from bridge.protocol.envelope import Envelope
 
-__all__ = ["flush", "forget_earlier", "open_held", "reflected", "say", "take_application"]
+__all__ = ["flush", "forget_earlier", "give_up", "open_held", "reflected", "say", "take_application"]
 
 log = structlog.get_logger("member.talk")
 
@@ -46,6 +46,8 @@ def say(step: Step, content: bytes, identifier: MessageId) -> None:
     if not session.is_active:
         why = session.obstacle or "you were removed from the group"
         raise RequestRefusedError(f"Nothing can be sent: {why}.")
+    if any(intent.kind is IntentKind.LEAVE for intent in session.memory.intents):
+        raise RequestRefusedError("You are about to leave: nothing is sent any more.")
     if len(session.memory.outgoing) >= _MAX_OUTGOING:
         raise RequestRefusedError(
             f"{_MAX_OUTGOING} messages wait already.", next_step="What holds them", command="status"
@@ -68,6 +70,13 @@ def flush(step: Step) -> None:
         step.post(sealed, "application", fallback=FALLBACK)
     if step.session.memory.outgoing:
         step.remember(outgoing=())
+
+
+def give_up(step: Step, reason: str) -> None:
+    """Say of all that waits to be encrypted that it will not be."""
+    for item in step.session.memory.outgoing:
+        step.tell(DeliveryChanged(MessageId(item.message_id), DeliveryState.FAILED, reason))
+    step.remember(outgoing=())
 
 
 def reflected(step: Step, identity: bytes) -> None:

@@ -153,12 +153,16 @@ class Table:
         self.post(seat.session.room, seat.session.account, post.envelope)
 
     def _deliver(self, room: RoomAddress, sender: Account, sealed: Envelope) -> None:
-        self._events += 1
-        origin = Origin(room, f"event-{self._events}", sender, self.now)
+        origin = self.origin(room, sender)
         for seat in list(self.seats.values()):
             if seat.session.room == room:
                 own = sealed.identity.hex()[:40] if seat.session.account == sender else None
                 self.take(seat, EnvelopeSeen(origin, sealed.encode(), transaction=own))
+
+    def origin(self, room: RoomAddress, sender: Account) -> Origin:
+        """Return where the next event of a room comes from."""
+        self._events += 1
+        return Origin(room, f"event-{self._events}", sender, self.now)
 
     def step(self, seat: Seat) -> _Hand:
         return _Hand(self, seat)
