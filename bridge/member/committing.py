@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["commit_what_is_due", "next_due", "prune", "want", "watch_in_flight"]
 
 _DAY = 24 * 3600 * 1000
+_FURTHEST = 120_000
+"""Milliseconds for which a wish is put off, at the most."""
+
 _MAX_CHANGES = 64
 """How many wishes go into one Commit: its Welcome shall stay within a few events."""
 
@@ -56,7 +59,8 @@ def commit_what_is_due(step: Step) -> None:
     session = step.session
     if not session.is_active or session.memory.in_flight is not None or _is_behind(session):
         return
-    due = [intent for intent in session.memory.intents if intent.due <= step.now]
+    _bring_near(step)
+    due = [intent for intent in step.session.memory.intents if intent.due <= step.now]
     if any(intent.kind is IntentKind.LEAVE for intent in due):
         _propose_to_leave(step)
         return
@@ -98,6 +102,13 @@ def watch_in_flight(step: Step) -> None:
         )
     if session.is_active and step.now >= _update_due(session):
         want(step, IntentKind.UPDATE, at_once=True)
+
+
+def _bring_near(step: Step) -> None:
+    """Put off nothing for longer than anything is ever put off: the clock may have been set back since."""
+    intents = step.session.memory.intents
+    if any(intent.due > step.now + _FURTHEST for intent in intents):
+        step.remember(intents=tuple(intent.replace(due=min(intent.due, step.now)) for intent in intents))
 
 
 def _commit(step: Step, due: list[Intent]) -> None:

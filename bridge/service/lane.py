@@ -29,7 +29,7 @@ from bridge.protocol.errors import ProtocolError
 from bridge.protocol.fragments import split
 from bridge.service.clock import Clock
 from bridge.service.transactions import of_fragment
-from bridge.service.waiting import NEVER, Backoff, Bell, crew
+from bridge.service.waiting import NEVER, Backoff, Bell, Pause, crew
 from bridge.store import OutboxEntry, StoredOutboxEntry
 from mls.crypto.random import Random
 from transports.errors import (
@@ -71,8 +71,8 @@ class Ledger(Protocol):
         """When anything may be published over this connection; `NEVER`: not before the lane is rung."""
         ...
 
-    def hold_until(self, at: int) -> None:
-        """Publish nothing before that time: the server asked for patience."""
+    def hold(self, pause: int) -> None:
+        """Publish nothing for so many milliseconds: the server asked for patience."""
         ...
 
     def published(self, stored: StoredOutboxEntry) -> None:
@@ -128,7 +128,7 @@ class Lane:
         self._clock = clock
         self._bell = Bell(clock)
         self._backoff = Backoff(random)
-        self._retry_at = 0
+        self._retry = Pause(clock)
         self._patience = REFLECTION_PATIENCE
         self._items: dict[str, _Item] = {}
         """By transaction, in the order of the outbox."""
@@ -160,7 +160,7 @@ class Lane:
     def reconnected(self) -> None:
         """Publish again what has not come back: the connection was lost, and all that the room has is known by now."""
         self._republish()
-        self._retry_at = 0
+        self._retry.begin(0)
         self._bell.ring()
 
     def ring(self) -> None:
@@ -177,7 +177,7 @@ class Lane:
                     self._republish()
                     self._patience = min(self._patience * 2, LONGEST_PATIENCE)
                 item = self._next()
-                start = NEVER if item is None else max(self._retry_at, self._ledger.resume_at)
+                start = NEVER if item is None else max(self._retry.ends_at, self._ledger.resume_at)
                 if item is not None and start <= now:
                     item.state = _State.ON_THE_WAY
                     tasks.create_task(self._publish(item))
@@ -195,9 +195,11 @@ class Lane:
 
     def _overdue_at(self) -> int:
         """Return when the oldest envelope that was published should have come back."""
-        published = (item.published_at for item in self._items.values() if item.state is _State.PUBLISHED)
-        oldest = next(published, None)
-        return NEVER if oldest is None else max(oldest + self._patience, self._ledger.resume_at)
+        oldest = next((item for item in self._items.values() if item.state is _State.PUBLISHED), None)
+        if oldest is None:
+            return NEVER
+        oldest.published_at = min(oldest.published_at, self._clock.now())  # the clock may have been set back
+        return max(oldest.published_at + self._patience, self._ledger.resume_at)
 
     def _republish(self) -> None:
         for item in self._items.values():
@@ -223,7 +225,7 @@ class Lane:
             self._fail(item, error)
         except RateLimitedError as error:
             pause = self._pause(error)
-            self._ledger.hold_until(self._clock.now() + pause)
+            self._ledger.hold(pause)
             self._try_again(item, pause, error.what)
         except RetryableError as error:
             self._try_again(item, self._pause(error), error.what)
@@ -269,13 +271,13 @@ class Lane:
 
     def _try_again(self, item: _Item, pause: int, reason: str) -> None:
         item.state = _State.WAITING
-        self._retry_at = self._clock.now() + pause
+        self._retry.begin(pause)
         if self._is_here(item):
             self._ledger.attempted(item.stored, reason)
 
     def _hold(self, item: _Item, error: PermanentError) -> None:
         item.state = _State.WAITING
-        self._retry_at = self._clock.now() + self._pause()
+        self._retry.begin(self._pause())
         if self._is_here(item):
             self._ledger.held(item.stored, error)
 
@@ -293,8 +295,7 @@ class Lane:
         if error is not None and error.after is not None:
             return round(error.after * 1000)
         # What was on its way together fails together, and counts as one failure.
-        left = self._retry_at - self._clock.now()
-        return left if left > 0 else self._backoff.pause()
+        return self._retry.left or self._backoff.pause()
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:

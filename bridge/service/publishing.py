@@ -18,7 +18,7 @@ from bridge.observing.metrics import Metrics
 from bridge.protocol.errors import ProtocolError
 from bridge.service.clock import Clock
 from bridge.service.lane import Lane
-from bridge.service.waiting import NEVER, Bell, crew
+from bridge.service.waiting import NEVER, Bell, Pause, crew
 from bridge.store import OutboxEntry, Store, StoredOutboxEntry, Transaction
 from mls.crypto.random import Random
 from transports.errors import PermanentError
@@ -122,7 +122,7 @@ class Publisher:
         self._is_connected = False
         self._is_exchanging = False
         self._connects_at = NEVER
-        self._held_until = 0
+        self._patience = Pause(clock)
         self._crew: asyncio.TaskGroup | None = None
         self._progress = asyncio.Event()
 
@@ -187,10 +187,10 @@ class Publisher:
 
     @property
     def resume_at(self) -> int:
-        return self._held_until if self._is_connected else NEVER
+        return self._patience.ends_at if self._is_connected else NEVER
 
-    def hold_until(self, at: int) -> None:
-        self._held_until = max(self._held_until, at)
+    def hold(self, pause: int) -> None:
+        self._patience.begin(max(self._patience.left, pause))
 
     def published(self, stored: StoredOutboxEntry) -> None:
         if self._held.pop(stored.entry.room, None) is not None:

@@ -15,7 +15,7 @@ import structlog
 from bridge.service.clock import Clock
 from bridge.service.consumer import AfterCommit, Consumer
 from bridge.service.errors import ConsumerFailedError, ServiceError, StateLostError
-from bridge.service.waiting import NEVER, Backoff, Bell
+from bridge.service.waiting import NEVER, Backoff, Bell, Pause
 from bridge.store import Store, StoredEvent, StoredOutboxEntry, Transaction
 from bridge.store.errors import CorruptStoreError, DiskFullError, UnavailableStoreError
 from mls.crypto.random import Random
@@ -67,7 +67,7 @@ class Stepper:
         self._started = asyncio.Event()
         self._is_stopping = False
         self._has_news = True
-        self._wakes_again = 0
+        self._rest = Pause(clock)
         self.position: int | None = None
         """The last event that was taken in; `None` before the start."""
         self._stored_position: int | None = None
@@ -113,7 +113,7 @@ class Stepper:
 
     def _due_at(self) -> int:
         due = self.consumer.next_wake()
-        return NEVER if due is None else max(due, self._wakes_again)
+        return NEVER if due is None else max(due, self._rest.ends_at)
 
     async def _insist(self, work: Callable[[], Awaitable[bool]]) -> bool:
         """Try until it works; not for ever."""
@@ -178,7 +178,7 @@ class Stepper:
         async def wake(tx: Transaction, now: int) -> AfterCommit:
             return await self.consumer.wake(tx, now=now)
 
-        self._wakes_again = self._clock.now() + SHORTEST_WAIT
+        self._rest.begin(SHORTEST_WAIT)
         await self._step(self._keeping_position(wake))
         return True
 

@@ -10,7 +10,7 @@ from typing import Final
 from bridge.service.clock import Clock
 from mls.crypto.random import Random
 
-__all__ = ["NEVER", "Backoff", "Bell", "crew"]
+__all__ = ["NEVER", "Backoff", "Bell", "Pause", "crew"]
 
 NEVER: Final = 1 << 62
 """A time that does not come."""
@@ -47,6 +47,30 @@ class Bell:
     def _go_off(self, alarm: asyncio.Task[None]) -> None:
         if not alarm.cancelled():
             self._rung.set()
+
+
+class Pause:
+    """A time to wait for, which stays as near as it was when the clock is set back by hours."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._length = 0
+        self._ends_at = 0
+
+    def begin(self, length: int) -> None:
+        """Wait for so many milliseconds from now on; 0: not at all."""
+        self._length, self._ends_at = length, self._clock.now() + length
+
+    @property
+    def ends_at(self) -> int:
+        """When it is over."""
+        self._ends_at = min(self._ends_at, self._clock.now() + self._length)
+        return self._ends_at
+
+    @property
+    def left(self) -> int:
+        """How many milliseconds are left; 0 where it is over."""
+        return max(0, self.ends_at - self._clock.now())
 
 
 class Backoff:
