@@ -126,6 +126,10 @@ fuzz: setup ## feed the engine with hostile bytes
 demo: servers ## watch three people on Matrix and XMPP talk through a bridge that cannot read them (ONCE=1: then end)
 	$(VENV)/bin/mls-bridge demo
 
+.PHONY: simulate
+simulate: setup ## whole programs in virtual time (SEEDS=10000 FIRST=0; or SEED=7 TRACE=1)
+	@$(PY) -m tests.simulation $(if $(SEED),--seed $(SEED) $(if $(TRACE),--trace),--seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0))
+
 .PHONY: kill
 kill: servers ## kill the bridge, then members, 50 times each under traffic: nothing may be lost or doubled (20 minutes)
 	$(PY) -m tests.whole.killing $(KILL_ARGS)

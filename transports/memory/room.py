@@ -42,7 +42,7 @@ class _Allowance:
 
 @dataclass(slots=True)
 class _Link:
-    """The way of events from one homeserver to another: they arrive in the order in which they were sent."""
+    """The way of events from one homeserver to another."""
 
     is_cut: bool = False
     cuts: int = 0
@@ -182,6 +182,11 @@ class MemoryRoom:
         self._spend(account)
         self._post(account, MalformedSeen(self._origin(account), reason))
 
+    def redact(self, event_id: str) -> None:
+        """Take an event out of every archive: whoever was not told of it yet never will be."""
+        for timeline in self._timelines.values():
+            timeline.redact(event_id)
+
     # What is the case.
 
     def members(self) -> tuple[Member, ...]:
@@ -216,6 +221,17 @@ class MemoryRoom:
         for server in self._timelines:
             self._append(server, Posted(self._ended, self._clock.now(), 0))
 
+    def trim(self, keep: int) -> None:
+        """Let the archives forget all events but the newest `keep`, as an operator's clean-up does."""
+        for timeline in self._timelines.values():
+            timeline.trim(keep)
+
+    def repeat(self, event_id: str) -> None:
+        """Tell an event once more, as servers do that lost count. Nothing happens where there is none of that id."""
+        for server, timeline in self._timelines.items():
+            if (posted := timeline.find(event_id)) is not None:
+                self._append(server, posted)
+
     def cut(self, one: str, other: str) -> None:
         """Part two homeservers: each goes on with its own users, and holds back what is for the other."""
         for pair in ((one, other), (other, one)):
@@ -226,9 +242,11 @@ class MemoryRoom:
         """Join two homeservers again: what was held back arrives."""
         for pair in ((one, other), (other, one)):
             link = self._links[pair]
+            if not link.is_cut:
+                continue  # what is on the way arrives already
             link.is_cut = False
-            for _ in link.on_the_way:
-                self._schedule(link, pair[1])
+            for posted in link.on_the_way:
+                self._schedule(link, pair[1], posted)
 
     def _require_being(self) -> None:
         if self._ended is not None:
@@ -279,18 +297,21 @@ class MemoryRoom:
     def _send(self, link: _Link, there: str, posted: Posted) -> None:
         link.on_the_way.append(posted)
         if not link.is_cut:
-            self._schedule(link, there)
+            self._schedule(link, there, posted)
 
-    def _schedule(self, link: _Link, there: str) -> None:
-        """Let the next event that is on the way arrive after a while, unless the link is cut before."""
+    def _schedule(self, link: _Link, there: str, posted: Posted) -> None:
+        """Let an event that is on the way arrive after a while, unless the link is cut before."""
         cuts = link.cuts
 
         def arrive() -> None:
             if link.cuts == cuts:
-                self._append(there, link.on_the_way.popleft())
+                link.on_the_way.remove(posted)
+                self._append(there, posted)
 
-        link.free_at = max(link.free_at, self._clock.now() + self.rules.federation.draw(self._random))
-        self._clock.call_at(link.free_at, arrive)
+        arrives_at = self._clock.now() + self.rules.federation.draw(self._random)
+        if not self.rules.federation_overtakes:
+            arrives_at = link.free_at = max(link.free_at, arrives_at)
+        self._clock.call_at(arrives_at, arrive)
 
     def _append(self, server: str, posted: Posted) -> None:
         timeline = self._timelines[server]

@@ -59,3 +59,5 @@ class RoomRules:
     """From an account to its server."""
     federation: Delay = Delay(20, 120)
     """From one homeserver to another."""
+    federation_overtakes: bool = False
+    """Whether one event may arrive there before another that was sent earlier, as after a gap that is filled later."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from transports.memory.rules import RoomRules
-from transports.room import EnvelopeSeen, HistoryLost, RoomAddress, RoomEvent
+from transports.room import EnvelopeSeen, HistoryLost, RoomAddress, RoomEnded, RoomEvent
 
 __all__ = ["Position", "Posted", "Record", "Timeline"]
 
@@ -59,6 +59,8 @@ class Timeline:
         self._rules = rules
         self._now = now
         self._records: list[Record] = []
+        self._redacted: set[str] = set()
+        self._trimmed = 0
         self.depth = 0
 
     def __len__(self) -> int:
@@ -73,6 +75,18 @@ class Timeline:
         """Take in an event that has just arrived."""
         self.depth = max(self.depth, posted.depth)
         self._records.append(Record(posted, self._now()))
+
+    def find(self, event_id: str) -> Posted | None:
+        """Return an event that is here, by its id."""
+        return next((record.posted for record in self._records if _id_of(record.posted) == event_id), None)
+
+    def redact(self, event_id: str) -> None:
+        """Tell an event no more."""
+        self._redacted.add(event_id)
+
+    def trim(self, keep: int) -> None:
+        """Let the archive begin with the newest `keep` events of now."""
+        self._trimmed = max(self._trimmed, len(self._records) - keep)
 
     def since(self, posted: int) -> int:
         """Return the index of the first archived event that was posted at that time or later."""
@@ -108,7 +122,7 @@ class Timeline:
         return lost + readable, replace(position, told=told)
 
     def _first_archived(self) -> int:
-        first = 0
+        first = self._trimmed
         if self._rules.archive_events is not None:
             first = max(first, len(self) - self._rules.archive_events)
         if self._rules.archive_milliseconds is not None:
@@ -126,6 +140,10 @@ class Timeline:
         return indexes
 
     def _is_told(self, index: int, position: Position, kept: int) -> bool:
-        if index < kept:
+        if index < kept or (self._redacted and _id_of(self._records[index].posted) in self._redacted):
             return False
         return index >= position.entered or isinstance(self._records[index].posted.event, EnvelopeSeen)
+
+
+def _id_of(posted: Posted) -> str:
+    return "" if isinstance(posted.event, HistoryLost | RoomEnded) else posted.event.origin.event_id

@@ -138,6 +138,10 @@ class MemoryTransport:
         self._world.room(room).leave(self._account)
 
     async def close(self) -> None:
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Do nothing any more: what a client's end is to the network, of which it need not know."""
         self._is_closed = True
         while self._stop_listening:
             self._stop_listening.pop()()
