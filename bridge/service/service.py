@@ -26,6 +26,7 @@ from bridge.service.entering import WantedRoom
 from bridge.service.errors import ServiceError
 from bridge.service.publishing import FailedEntry
 from bridge.service.stepping import FATAL, Action, Stepper
+from bridge.service.waiting import to_the_end
 from bridge.store import Store, StoredOutboxEntry
 from mls.crypto.random import Random
 from transports.room import Account, RoomAddress, Transport
@@ -225,6 +226,16 @@ class Service:
     # How it ends.
 
     async def _shut_down(self) -> None:
+        try:
+            await self._let_finish()
+        except asyncio.CancelledError:  # in a hurry: what waits is sent after the next start
+            for task in self._tasks:
+                task.cancel()
+            raise
+        finally:
+            await to_the_end(self._close())
+
+    async def _let_finish(self) -> None:
         for stepper in self._steppers.values():
             stepper.stop()
         steppers = [task for task, name in self._tasks.items() if name in self._steppers]
@@ -232,6 +243,8 @@ class Service:
             await asyncio.wait(steppers)
         if self._error is None:
             await self._flush()
+
+    async def _close(self) -> None:
         for account in self._accounts.values():
             account.stop()
         for task, name in self._tasks.items():
@@ -249,8 +262,10 @@ class Service:
         flushing = [asyncio.create_task(account.publisher.drained()) for account in self._accounts.values()]
         limit = asyncio.create_task(self._clock.sleep_until(self._clock.now() + FLUSH))
         limit.add_done_callback(lambda _: [task.cancel() for task in flushing])
-        await asyncio.gather(*flushing, return_exceptions=True)
-        limit.cancel()
+        try:
+            await asyncio.gather(*flushing, return_exceptions=True)
+        finally:
+            limit.cancel()
 
     # What is forgotten.
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 from bridge.service.clock import Clock
 from mls.crypto.random import Random
 
-__all__ = ["NEVER", "Backoff", "Bell", "Pause", "crew"]
+__all__ = ["NEVER", "Backoff", "Bell", "Pause", "crew", "to_the_end"]
 
 NEVER: Final = 1 << 62
 """A time that does not come."""
@@ -94,6 +94,20 @@ class Backoff:
     def reset(self) -> None:
         """Begin again: an attempt has succeeded."""
         self._failures = 0
+
+
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for work that must not be left half done, however often the waiting task is cancelled meanwhile."""
+    doing = asyncio.create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not doing.done():
+        try:
+            await asyncio.wait([doing])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    doing.result()
 
 
 @asynccontextmanager
