@@ -29,6 +29,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "join": "Ask to be let into a room's group, again.",
     "leave": "Leave a room's group for good: this program can read nothing that is said afterwards.",
     "history": "Print the last messages of a room: your own and others'.",
+    "backup": "Write who you are, your settings and whom you verified into a file, encrypted under a passphrase.",
+    "restore": "Make the database of a backup, and the configuration where there is none.",
     "demo": "Watch three people on two networks talk through a bridge that cannot read them.",
     "inspect": "Explain any MLS message, envelope, seal, order extension, ratchet tree or identity.",
     "conformance": "Run the MLS working group's test vectors against the engine.",

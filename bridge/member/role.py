@@ -70,7 +70,7 @@ class MemberRole:
     async def start(self, tx: Transaction, *, now: int) -> AfterCommit:
         session = await storing.load(of_member(tx), self._names, self.account, self.room, self._settings, self._random)
         step = Step(session, now, self._random)
-        if session.group is None and not self._settings.create and not session.memory.flags.asked_at:
+        if session.group is None and not session.settings.create and not session.memory.flags.asked_at:
             joining.ask(step)
         if session.is_elsewhere:
             step.tell(Alarm(f"Nothing is sent: {session.obstacle}.", "Correct `group`; or ask to be let in: /join"))

@@ -8,6 +8,7 @@ record space `member`         `Memory`, one record for each member
 record space `held NAME`      envelopes that wait, by identity
 record space `people NAME`    whoever published a KeyPackage here, by credential identity
 record space `identity`       the client's signature key, by account and device
+record space `restored`       the group that a member was in when it was backed up (`bridge.member.restored`)
 `key_packages`                KeyPackages of one's own that are out, with their private keys
 `trust`                       what vouches for whose key, append-only
 `inbox`                       what is to be told and has not been acknowledged
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import mls
 from bridge.conversation import Verification
+from bridge.member import restored
 from bridge.member.environment import capabilities
 from bridge.member.state import Held, Memory, Person, Session, empty_memory
 from bridge.protocol.identity import Identity
@@ -39,10 +41,12 @@ if TYPE_CHECKING:
     from bridge.store.member import MemberTransaction
     from mls.crypto.random import Random
 
-__all__ = ["Names", "load", "owner_of", "save", "save_client"]
+__all__ = ["IDENTITY", "MEMBER", "Names", "load", "load_client", "owner_of", "save", "save_client"]
 
-_MEMBER = "member"
-_IDENTITY = "identity"
+MEMBER = "member"
+"""The space of members' memories."""
+IDENTITY = "identity"
+"""The space of clients' signature keys."""
 _SUITE = 1
 
 
@@ -51,6 +55,11 @@ class Names:
     """Under which names a member's things are stored."""
 
     member: str
+
+    @classmethod
+    def of(cls, scope: str) -> Names:
+        """Return the names of the member at a side of a room, by that side's scope."""
+        return cls(f"member {scope}")
 
     @property
     def key(self) -> bytes:
@@ -91,11 +100,11 @@ async def load(
 ) -> Session:
     """Read a member's session; at the first time, make its signature key, and store it."""
     identity = Identity(account, settings.device)
-    client = await _client(tx, identity, random)
+    client = await load_client(tx, identity, random)
     if client is None:
         client = capabilities(mls.Client.basic(identity.encode(), random, suite=_SUITE))
         await save_client(tx, identity, client)
-    record = await tx.records.get(_MEMBER, names.key)
+    record = await tx.records.get(MEMBER, names.key)
     memory = empty_memory() if record is None else Memory.decode(record)
     held = {key: Held.decode(value) for key, value in await tx.records.items(names.held)}
     people = [_person(key, value) for key, value in await tx.records.items(names.people)]
@@ -105,6 +114,8 @@ async def load(
         trust[Account(entry.account), entry.signature_key] = Verification(entry.how)
     group_ids = await tx.groups.list(owner_of(account, room))
     group = await tx.groups.load(owner_of(account, room), group_ids[0]) if group_ids else None
+    if group is None:
+        settings = await restored.bound(tx, names, settings)
     return Session(
         account,
         room,
@@ -124,7 +135,7 @@ async def save(tx: MemberTransaction, names: Names, before: Session, step: Step)
     after = step.session
     await _save_group(tx, before, step)
     if after.memory != before.memory:
-        await tx.records.put(_MEMBER, names.key, after.memory.encode())
+        await tx.records.put(MEMBER, names.key, after.memory.encode())
     for identity in before.held.keys() - after.held.keys():
         await tx.records.delete(names.held, identity)
     for identity in after.held.keys() - before.held.keys():
@@ -186,11 +197,12 @@ async def _save_key_packages(tx: MemberTransaction, before: Session, after: Sess
 async def save_client(tx: MemberTransaction, identity: Identity, client: mls.Client) -> None:
     """Write who a member is: its signature key, which outlives every group."""
     stored = StoredClient(client.suite.number, bytes(client.signature_key.secret.value))
-    await tx.records.put(_IDENTITY, identity.encode(), stored.encode())
+    await tx.records.put(IDENTITY, identity.encode(), stored.encode())
 
 
-async def _client(tx: MemberTransaction, identity: Identity, random: Random) -> mls.Client | None:
-    record = await tx.records.get(_IDENTITY, identity.encode())
+async def load_client(tx: MemberTransaction, identity: Identity, random: Random) -> mls.Client | None:
+    """Return who a member is, `None` where it has no key yet."""
+    record = await tx.records.get(IDENTITY, identity.encode())
     if record is None:
         return None
     stored = StoredClient.decode(record)

@@ -10,6 +10,7 @@ The life of a sequencer's memory::
 - Without a memory it rebuilds it from its own seals in the room. With one, a seal of its own that it does not know
   means that the memory is older than what it did (a backup was put back), or that it runs twice: it stops, since
   whatever it signed next could contradict what is signed already.
+- A key out of a backup seals nothing: the room may not show all that it has signed since.
 - It never asks whether a handshake is valid: it cannot know.
 """
 
@@ -80,6 +81,7 @@ class Stop(StrEnum):
 
     UNKNOWN_SEAL = "the room has a seal of this key that this store does not know: it is an older copy, or runs twice"
     OTHER_KEY = "this account has sealed here with another key, which this store does not have: it was lost"
+    RESTORED = "its key came out of a backup, which cannot tell what was sealed since: that could be contradicted"
 
 
 @struct()

@@ -12,7 +12,7 @@ import structlog
 
 from bridge.order import sealing
 from bridge.order.fair_queue import FairQueue
-from bridge.order.sealing import Memory, SealingSettings
+from bridge.order.sealing import Memory, SealingSettings, Stop
 from bridge.order.sequencer_step import MEMORY, SEAL, Office, Standing, Step
 from bridge.protocol.bodies import Hello
 from bridge.protocol.code_points import EnvelopeKind
@@ -27,11 +27,16 @@ if TYPE_CHECKING:
     from bridge.service.consumer import AfterCommit
     from bridge.store import StoredEvent, Transaction
 
-__all__ = ["Sequencer", "sealed_group", "signing_key"]
+__all__ = ["KEYS", "RESTORED", "Sequencer", "sealed_group", "signing_key"]
 
 log = structlog.get_logger("order.sequencer")
 
-_KEYS: Final = "sequencer key"
+KEYS: Final = "sequencer key"
+"""The space of the records that hold keys, by room."""
+
+RESTORED: Final = "sequencer restored"
+"""The space of the records that say that a room's key came out of a backup."""
+
 _NONCE: Final = 6
 _MAX_SOFTWARE: Final = 64
 
@@ -44,10 +49,10 @@ _MAX_ARRIVALS: Final = 4_096
 
 async def signing_key(tx: Transaction, room: RoomAddress, random: Random) -> SignaturePrivateKey:
     """Return the key that a room's seals are signed with, made at the first time. It signs nothing else."""
-    secret = await tx.records.get(_KEYS, room.encode())
+    secret = await tx.records.get(KEYS, room.encode())
     if secret is None:
         secret = Ed25519().generate(random)
-        await tx.records.put(_KEYS, room.encode(), secret)
+        await tx.records.put(KEYS, room.encode(), secret)
     return SignaturePrivateKey(Ed25519(), secret)
 
 
@@ -118,6 +123,8 @@ class Sequencer:
         stored = await tx.records.get(MEMORY, self.name.encode())
         memory = sealing.begin(self._office.settings) if stored is None else Memory.decode(stored)
         memory = await self._turn_to_the_wanted(tx, memory)
+        if await tx.records.get(RESTORED, self.room.encode()) is not None:
+            memory = sealing.stop(memory, Stop.RESTORED)
         await self._queue.load(tx.records)
         # Whatever stands in the room before this comes before its reflection: then it is known what is sealed.
         nonce = self._random(_NONCE).hex()

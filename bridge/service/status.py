@@ -22,15 +22,16 @@ if TYPE_CHECKING:
     from bridge.member.role import MemberRole
     from bridge.service.account import AccountRunner
 
-__all__ = ["describe", "remember_sides", "sides_of"]
+__all__ = ["SIDES", "describe", "remember_sides", "sides_of"]
 
-_SIDES: Final = "sides"
+SIDES: Final = "sides"
+"""The space of the records that say where rooms' accounts are."""
 
 
 async def remember_sides(tx: Transaction, room: str, sides: Mapping[str, Side]) -> None:
     """Keep where a room's accounts are: their names in the configuration and the networks' own."""
     value = {name: [side.account, side.room] for name, side in sides.items()}
-    await tx.records.put(_SIDES, room.encode(), json.dumps(value).encode())
+    await tx.records.put(SIDES, room.encode(), json.dumps(value).encode())
 
 
 async def describe(
@@ -79,7 +80,7 @@ async def describe(
 
 async def sides_of(tx: Transaction, room: str) -> dict[str, Side]:
     """Return where a room's accounts were when it was last served, by their names in the configuration."""
-    value = await tx.records.get(_SIDES, room.encode())
+    value = await tx.records.get(SIDES, room.encode())
     stored = {} if value is None else json.loads(value)
     return {name: Side(Account(account), RoomAddress(address)) for name, (account, address) in stored.items()}
 

@@ -41,6 +41,22 @@ class History:
         )
         return int(position)
 
+    async def after(self, owner: str, group_id: bytes, position: int, limit: int) -> list[StoredMessage]:
+        """Return the first `limit` messages of a group after a position, oldest first."""
+        rows = await self._statements.rows(
+            "SELECT position, at, key_id, wrapped, message FROM history"
+            " JOIN value_keys ON value_keys.id = key_id"
+            " WHERE owner = ? AND group_id = ? AND position > ? ORDER BY position LIMIT ?",
+            owner,
+            group_id,
+            position,
+            limit,
+        )
+        return [
+            StoredMessage(position, self._statements.unseal(_place(owner, group_id, position), *sealed), at)
+            for position, at, *sealed in rows
+        ]
+
     async def list(
         self, owner: str, group_id: bytes, limit: int, *, before: int = (1 << 63) - 1
     ) -> list[StoredMessage]:
