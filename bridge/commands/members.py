@@ -62,5 +62,13 @@ def print_members(members: list[Object], asking: list[Object]) -> None:
         table.add_row(*map(plain, (member["name"], member["account"], member["device"], voucher, rights)))
     console.print(table if members else "You are in no group yet: somebody has to let you in.")
     for one in asking:
-        how = "mls-bridge add" if one["vouched_for"] else "compare digits first: mls-bridge verify"
-        console.print(plain(f"{one['account']} asks to be let in: {how} {one['account']}"), soft_wrap=True)
+        console.print(plain(_how_to_let_in(one)), soft_wrap=True)
+
+
+def _how_to_let_in(one: Object) -> str:
+    account = one["account"]
+    how = f"mls-bridge add {account}" if one["vouched_for"] else f"compare digits first: mls-bridge verify {account}"
+    if one["was_in"]:
+        how = f"mls-bridge remove {account}, then {how}"
+        return f"{account} has lost its group and asks to come back. If it is they: {how}"
+    return f"{account} asks to be let in: {how}"

@@ -96,9 +96,11 @@ def describe_member(role: MemberRole) -> Object:
                 "account": person.identity.account,
                 "device": person.identity.device,
                 "vouched_for": people.is_vouched_for(session, person),
+                "was_in": session.leaf_of(person.identity) is not None,
             }
+            # Members too: who has lost its group asks to come back, and its old leaf is still in the tree.
             for person in asking
-            if group is not None and session.leaf_of(person.identity) is None
+            if group is not None
         ],
         "stuck": session.obstacle or None,
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import pty
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,9 @@ from bridge.servers import ProsodyServer
 from tests.bridge.service.test_commanding import PROGRAM, command, room_of, until_asking, until_kept
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(180)]
+
+_LONGEST = 60
+"""Seconds that a program may take at a terminal."""
 
 
 async def test_a_member_comes_back_out_of_its_backup(tmp_path: Path, prosody: ProsodyServer) -> None:
@@ -71,7 +76,17 @@ async def test_a_member_comes_back_out_of_its_backup(tmp_path: Path, prosody: Pr
 
             assert await until_kept(config, 1) == [("Hello, bot", False)]
             bot = await Bridge.start(config)
-            assert (await until_asking(carol_config(room.folder), room.account("bot"), bot, carol))["account"]
+            hers, it = carol_config(room.folder), room.account("bot")
+            assert (await until_asking(hers, it, bot, carol))["was_in"]
+            assert "has lost its group and asks to come back" in (await command(hers, "members")).output
+
+            # It comes back by her decision, on the key that she has verified, and in the place of its old leaf.
+            assert (await command(hers, "remove", it, "--yes")).code == 0
+            await carol.until_told("member_went", account=it)
+            assert (await command(hers, "add", it)).code == 0
+            await carol.until_told("member_came", account=it)
+            await carol.ask("say", text="There you are")
+            assert await until_kept(config, 2) == [("Hello, bot", False), ("There you are", False)]
             shown = (await command(config, "verify", carol_is, "--json")).json
             assert shown["digits"] == digits
         finally:
@@ -109,17 +124,29 @@ def at_a_terminal(typed: str, arguments: list[str]) -> tuple[str, int]:
     child, terminal = pty.fork()
     if child == 0:
         os.execv(PROGRAM[0], [*PROGRAM, *arguments])  # noqa: S606 - the project's own
-    seen, lines = b"", typed.encode().splitlines(keepends=True)
+    # Whoever waits for the thread that reads waits for the program: one that asks for ever is ended.
+    watch = threading.Timer(_LONGEST, os.kill, (child, signal.SIGKILL))
+    watch.start()
+    try:
+        seen = _typing(terminal, typed.encode().splitlines(keepends=True))
+        return seen.decode(), os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    finally:
+        watch.cancel()
+        os.close(terminal)
+
+
+def _typing(terminal: int, lines: list[bytes]) -> bytes:
+    seen = b""
     while True:
         try:
-            data = os.read(terminal, 1 << 12)
+            seen += os.read(terminal, 1 << 12)
         except OSError:  # how Linux says that nobody is at the other end
-            break
-        seen += data
-        if seen.rstrip().endswith((b"backup:", b"again:")) and lines:
+            return seen
+        # Behind the answer comes the end of its line, and then, once what was typed too early has been thrown away,
+        # the next question.
+        question = seen.rpartition(b"\n")[2].rstrip()
+        if question.endswith((b"backup:", b"again:")) and lines:
             os.write(terminal, lines.pop(0))
-    os.close(terminal)
-    return seen.decode(), os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 async def test_without_anybody_to_ask_an_option_is_needed(tmp_path: Path, prosody: ProsodyServer) -> None:
