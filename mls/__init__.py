@@ -22,6 +22,7 @@ refresh one's keys  `commit` without proposals
 do anything else    `propose`, `commit`, `group_info`, `join_externally`, `branch`, `reinitialize`
 use the group's key `export`, `GroupState.epoch_authenticator`
 keep states         `mls.persistence`: `changes`, `load`; `expire` now and then
+change one's mind   `leave_behind`, `come_back`, `forget`: an epoch that may turn out never to have been
 try post-quantum    `EXPERIMENTAL_CIPHER_SUITES`; `experimental=True` wherever a suite is chosen or loaded
 ==================  =====================================================================================
 
@@ -88,6 +89,7 @@ from mls.group.received import (
     ProposalReceived,
     Received,
 )
+from mls.group.returning import come_back, forget, leave_behind, spent_unless_kept
 from mls.group.state import GroupState, PendingCommit, Status, Transition
 from mls.group.successors import branch, reinitialize
 from mls.registry import WireFormat
@@ -143,6 +145,7 @@ __all__ = [
     "add",
     "branch",
     "cipher_suite",
+    "come_back",
     "commit",
     "create",
     "create_key_package",
@@ -151,10 +154,12 @@ __all__ = [
     "expire",
     "export",
     "external_proposal",
+    "forget",
     "group_info",
     "join",
     "join_externally",
     "leave",
+    "leave_behind",
     "lifetime_of_days",
     "new_member_proposal",
     "process",
@@ -164,6 +169,7 @@ __all__ = [
     "protect",
     "reinitialize",
     "remove",
+    "spent_unless_kept",
     "system_random",
     "wipe",
 ]

@@ -56,6 +56,8 @@ class Status(Enum):
     """Removed by the last Commit: late messages can still be read, nothing can be sent."""
     REINITIALIZED = "reinitialized"
     """Closed by a ReInit: a new group takes its place (section 11.2)."""
+    LEFT = "left"
+    """What is kept of an epoch that is over, to come back to it (`mls.group.returning`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,9 @@ class GroupState:
             raise UsageError(msg)
         if self.status is Status.REINITIALIZED:
             msg = "the group was closed by a ReInit: go on in the group that takes its place"
+            raise UsageError(msg)
+        if self.status is Status.LEFT:
+            msg = "the epoch was left: go on in the state that came after it, or come back"
             raise UsageError(msg)
 
     def step(self, **changes: object) -> GroupState:

@@ -100,6 +100,7 @@ class _Loader:
         secrets, messages = EpochSecrets(gone, gone, gone, gone, gone, gone, gone), SecretTree(suite, 1, gone)
         if status is not Status.REMOVED:
             secrets = _secrets(self.struct(StoredEpochSecrets, PartKey(PartKind.EPOCH_SECRETS, header.epoch)))
+        if status not in {Status.REMOVED, Status.LEFT}:
             messages = self.messages(suite, header.epoch, public.tree.leaf_count)
         resumption = self.resumption_keys(header.epoch, secrets)
         return GroupState(

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["STATUSES", "changes"]
 
-STATUSES = {Status.ACTIVE: 1, Status.REMOVED: 2, Status.REINITIALIZED: 3}
+STATUSES = {Status.ACTIVE: 1, Status.REMOVED: 2, Status.REINITIALIZED: 3, Status.LEFT: 4}
 """The numbers of the statuses in the header."""
 
 
@@ -206,7 +206,7 @@ def _change(change: Change) -> StoredAdded | StoredUpdated | StoredRemoved:
 
 def _message_trees(state: GroupState) -> dict[int, SecretTree]:
     trees = {past.context.epoch: past.messages for past in state.past}
-    if state.status is not Status.REMOVED:
+    if state.status not in {Status.REMOVED, Status.LEFT}:
         trees[state.epoch] = state.messages
     return trees
 

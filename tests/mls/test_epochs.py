@@ -22,6 +22,7 @@ from mls.group.leaf_changes import LeafChanges
 from mls.group.messaging import export, leave, propose, propose_update, protect
 from mls.group.processing import process
 from mls.group.received import ApplicationMessage
+from mls.group.returning import leave_behind
 from mls.group.state import Status
 from mls.registry import MLS10, ResumptionPSKUsage, WireFormat
 from mls.wire.proposals import PreSharedKey, ReInit, Remove
@@ -204,8 +205,7 @@ def reachable(state: GroupState) -> tuple[set[int], list[bytes | bytearray]]:
 def test_nothing_but_what_a_state_knows_of_can_be_reached_from_it() -> None:
     states: list[GroupState] = []
 
-    def watch(name: str, before: GroupState | None, transition: Transition[object]) -> GroupState:  # noqa: ARG001
-        state = transition.state
+    def check(state: GroupState) -> None:
         states.append(state)
         keys = [state.signature_key, *(update.signature_key for update in state.own_updates)]
         keys += [pending.next_epoch.signature_key for pending in state.pending]
@@ -215,6 +215,12 @@ def test_nothing_but_what_a_state_knows_of_can_be_reached_from_it() -> None:
         }
         everything = b"\xff\0".join(plain)
         assert not any(bytes(secret.value) in everything for secret in state.secrets() if not secret.is_wiped)
+
+    def watch(name: str, before: GroupState | None, transition: Transition[object]) -> GroupState:  # noqa: ARG001
+        state = transition.state
+        check(state)
+        if state.status is Status.ACTIVE:
+            check(leave_behind(state))
         return state
 
     live(WatchedWorld(watch=watch))
