@@ -76,6 +76,11 @@ class Program:
             self._task.cancel()
             await asyncio.wait([self._task])
 
+    async def end_of(self, life: Life) -> None:
+        """Wait until this run of it is over."""
+        if self._task is not None and self.life is life:
+            await asyncio.wait([self._task])
+
     def kill(self) -> None:
         """Let it die at once."""
         if self.life is not None and self.is_running:

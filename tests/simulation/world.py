@@ -167,9 +167,9 @@ class World:
             case What.RETURN if member is not None and member.name in self.left:
                 self.left.discard(member.name)
                 self.spawn(self._return(member))
-            case What.STOP if program is not None and program.is_running:
+            case What.STOP if program is not None and (life := program.life) is not None and not life.is_over:
                 self.spawn(program.stop())
-                self._later(amount, program.start)
+                self._later(amount, lambda: self._start_after(program, life))
             case What.KILL if program is not None:
                 program.kill()
             case What.KILL_AT_WRITE if program is not None:
@@ -257,6 +257,11 @@ class World:
     def _set_connection(self, program: Program, change: Callable[[Account], None]) -> None:
         for account in program.accounts:
             change(account)
+
+    async def _start_after(self, program: Program, life: Life) -> None:
+        """Start a program again, once it has come to its end: that may take longer than it was to be away."""
+        await program.end_of(life)
+        program.start()
 
     async def _bury(self, program: Program, life: Life) -> None:
         await life.end_tasks()
