@@ -8,16 +8,20 @@
         opaque commit[32];          // identity of the Commit's envelope
         uint64 epoch;               // that the Commit leads to
         uint32 leaf;                // whose word it is: a leaf of that epoch, not the Commit's author
+        uint32 attempt;             // how often it has said so before
     } VerdictTBS;
 
     struct {
         opaque group_id<V>;
         uint64 epoch;               // for which it counts
         uint32 leaf;                // whose word it is
+        uint32 attempt;             // how often it has given notice in this epoch before
         uint32 subjects<V>;         // leaves that are to be removed; none: an earlier notice is withdrawn
     } RemoveNoticeTBS;
 
-Whose word it is stands in the leaf, and not in the account that posted the envelope.
+Whose word it is stands in the leaf, and not in the account that posted the envelope. Nothing is sealed twice: a `close`
+that came too early, or a notice after it was withdrawn, can only be said again because `attempt` makes it another
+envelope.
 """
 
 from __future__ import annotations
@@ -62,6 +66,7 @@ class VerdictTBS(Struct):
     commit: Annotated[bytes, FixedOpaque(HASH_SIZE)]
     epoch: UInt64
     leaf: UInt32
+    attempt: UInt32
 
 
 @struct()
@@ -74,11 +79,13 @@ class Verdict(Struct):
     """The epoch that the Commit leads to."""
     leaf: UInt32
     """Whose word it is: a leaf of that epoch."""
+    attempt: UInt32
+    """How often that leaf has said so before."""
     signature: Opaque
 
     def signed(self, group_id: bytes, kind: EnvelopeKind) -> bytes:
         """Return what the signature covers."""
-        return VerdictTBS(group_id, kind, self.commit, self.epoch, self.leaf).encode()
+        return VerdictTBS(group_id, kind, self.commit, self.epoch, self.leaf, self.attempt).encode()
 
 
 @struct()
@@ -88,6 +95,7 @@ class RemoveNoticeTBS(Struct):
     group_id: Opaque
     epoch: UInt64
     leaf: UInt32
+    attempt: UInt32
     subjects: tuple[UInt32, ...]
 
 
@@ -98,13 +106,15 @@ class RemoveNotice(Struct):
     epoch: UInt64
     leaf: UInt32
     """Whose word it is."""
+    attempt: UInt32
+    """How often that leaf has given notice in this epoch before."""
     subjects: tuple[UInt32, ...]
     """Leaves that are to be removed; none: what this leaf gave notice of before is withdrawn."""
     signature: Opaque
 
     def signed(self, group_id: bytes) -> bytes:
         """Return what the signature covers."""
-        return RemoveNoticeTBS(group_id, self.epoch, self.leaf, self.subjects).encode()
+        return RemoveNoticeTBS(group_id, self.epoch, self.leaf, self.attempt, self.subjects).encode()
 
 
 def verdict_envelope(
@@ -116,9 +126,10 @@ def verdict_envelope(
     commit: bytes,
     epoch: int,
     leaf: int,
+    attempt: int = 0,
 ) -> Envelope:
     """Return a signed `ack`, `nack` or `close` for a Commit that leads to `epoch`."""
-    unsigned = Verdict(commit, epoch, leaf, b"")
+    unsigned = Verdict(commit, epoch, leaf, attempt, b"")
     signature = suite.sign_with_label(key, VERDICT_LABEL, unsigned.signed(group_id, kind))
     return envelope(kind, group_id, unsigned.replace(signature=signature))
 
@@ -137,10 +148,17 @@ def verdict_is_signed(suite: CipherSuite, key: bytes, sealed: Envelope, verdict:
 
 
 def notice_envelope(
-    suite: CipherSuite, key: SignaturePrivateKey, *, group_id: bytes, epoch: int, leaf: int, subjects: tuple[int, ...]
+    suite: CipherSuite,
+    key: SignaturePrivateKey,
+    *,
+    group_id: bytes,
+    epoch: int,
+    leaf: int,
+    subjects: tuple[int, ...],
+    attempt: int = 0,
 ) -> Envelope:
     """Return a signed `remove_notice`."""
-    unsigned = RemoveNotice(epoch, leaf, subjects, b"")
+    unsigned = RemoveNotice(epoch, leaf, attempt, subjects, b"")
     signature = suite.sign_with_label(key, NOTICE_LABEL, unsigned.signed(group_id))
     return envelope(EnvelopeKind.REMOVE_NOTICE, group_id, unsigned.replace(signature=signature))
 
