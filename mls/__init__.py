@@ -76,11 +76,12 @@ from mls.group.messaging import (
     propose_update,
     protect,
 )
-from mls.group.processing import process
+from mls.group.processing import foresee, process
 from mls.group.received import (
     ApplicationMessage,
     Change,
     Committed,
+    Foreseen,
     Joined,
     MemberAdded,
     MemberRemoved,
@@ -112,6 +113,7 @@ __all__ = [
     "Environment",
     "ExhaustedError",
     "ExternalJoin",
+    "Foreseen",
     "GroupState",
     "InternalError",
     "Joined",
@@ -154,6 +156,7 @@ __all__ = [
     "expire",
     "export",
     "external_proposal",
+    "foresee",
     "forget",
     "group_info",
     "join",

@@ -39,6 +39,7 @@ class Retention(Struct):
     epochs: UInt16
     seconds: UInt32
     epochs_max: UInt16
+    """At least 1: a Commit may turn out to count for nothing (PROTOCOL.md, "Verdicts")."""
 
 
 @struct(retain=True)
@@ -107,6 +108,8 @@ def _check(order: Order) -> None:
         raise ProtocolError("an order extension with a standby key that is none")
     if order.mode is Mode.ROOM and len(order.rooms) != 1:
         raise ProtocolError("mode `room` with more than one room")
+    if order.retention.epochs_max == 0:
+        raise ProtocolError("a retention without a single epoch: there is no way back from a Commit that is void")
     try:
         for text in (order.room, *order.rooms, *(admin.account for admin in order.admins)):
             text.decode()

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from mls.wire.group_context import GroupContext
     from mls.wire.leaf_node import LeafNode
 
-__all__ = ["apply_commit", "check_path", "resolve_proposals"]
+__all__ = ["Judged", "apply_commit", "check_path", "judge_commit", "resolve_proposals"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,36 @@ class _Committer:
     """The tree with the proposals applied, and with a place for the committer."""
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A Commit that is good as far as everybody can tell, without the secrets in it."""
+
+    commit: Commit
+    applied: Applied
+    merged: MergedPath | None
+    tree: RatchetTree
+    """The tree of the epoch that the Commit leads to."""
+    provisional: GroupContext
+    context: GroupContext
+    """The GroupContext of the epoch that the Commit leads to."""
+    committed: Committed
+
+
 def apply_commit(
     state: GroupState, environment: Environment, verified: VerifiedContent, now: int
 ) -> Transition[Committed]:
     """Follow a Commit whose signature has been verified. Raises `RuleError`; then the Commit has no effect."""
-    content = verified.content
-    if not isinstance(content, Commit) or verified.message.confirmation_tag is None:
-        msg = "apply_commit was given something else than a Commit"
+    judged = judge_commit(state, environment, verified)
+    if judged.committed.removed_us:
+        return be_removed(state, judged.committed, now, environment.limits)
+    return enter(state, _follow(state, environment, verified, judged), now, environment.limits)
+
+
+def judge_commit(state: GroupState, environment: Environment, verified: VerifiedContent) -> Judged:
+    """Check all of a Commit that every member sees alike. Raises `RuleError`."""
+    content, message = verified.content, verified.message
+    if not isinstance(content, Commit) or message.confirmation_tag is None:
+        msg = "something else than a Commit is to be judged"
         raise InternalError(msg)
     public = state.public
     proposals = resolve_proposals(content, verified, state.proposals)
@@ -82,7 +105,8 @@ def apply_commit(
         merged = check_path(
             content.path, committer.leaf, committer.old, committer.tree, applied, public.context, environment
         )
-    removed_us = any(index == state.own_leaf for index, _ in applied.removed)
+    tree = committer.tree if merged is None else merged.tree
+    provisional = provisional_context(public.context, tree, applied.extensions)
     new_leaf = None if content.path is None else content.path.leaf_node
     committed = Committed(
         epoch=state.epoch + 1,
@@ -90,14 +114,12 @@ def apply_commit(
         is_own=False,
         proposals=tuple(proposals),
         changes=changes_of(applied, committer.leaf, committer.old, new_leaf),
-        removed_us=removed_us,
+        removed_us=any(index == state.own_leaf for index, _ in applied.removed),
         reinit=applied.reinit,
         authenticated_data=verified.framed.authenticated_data,
     )
-    if removed_us:
-        return be_removed(state, committed, now, environment.limits)
-    following = _follow(state, environment, verified, content, applied, committer.tree, merged, committed)
-    return enter(state, following, now, environment.limits)
+    context = new_context(public, provisional, message.wire_format, message.content, message.signature)
+    return Judged(content, applied, merged, tree, provisional, context, committed)
 
 
 def resolve_proposals(commit: Commit, verified: VerifiedContent, received: Sequence[Proposed]) -> list[Proposed]:
@@ -173,43 +195,26 @@ def _check_resync(leaf: LeafNode, old: LeafNode, environment: Environment) -> No
     rules.UPDATE_CHANGES_ENCRYPTION_KEY.require(leaf.encryption_key != old.encryption_key)
 
 
-def _follow(
-    state: GroupState,
-    environment: Environment,
-    verified: VerifiedContent,
-    commit: Commit,
-    applied: Applied,
-    tree: RatchetTree,
-    merged: MergedPath | None,
-    committed: Committed,
-) -> NextEpoch:
-    """Compute the next epoch's secrets, and check them against the confirmation tag.
-
-    `tree` has the proposals applied, `merged` the Commit's path too.
-    """
-    suite, public, message = state.suite, state.public, verified.message
+def _follow(state: GroupState, environment: Environment, verified: VerifiedContent, judged: Judged) -> NextEpoch:
+    """Compute the next epoch's secrets, and check them against the confirmation tag."""
+    suite, applied, tree = state.suite, judged.applied, judged.tree
     private_tree, signature_key = _with_own_update(state, applied)
-    tree = tree if merged is None else merged.tree
-    provisional = provisional_context(public.context, tree, applied.extensions)
     new_keys: Mapping[NodeIndex, HPKEPrivateKey] = {}
     commit_secret = bytes(suite.Nh)
-    if merged is not None and commit.path is not None:
-        new_keys, commit_secret = decrypt_path(merged, private_tree, commit.path, provisional.encode())
+    if judged.merged is not None and judged.commit.path is not None:
+        context = judged.provisional.encode()
+        new_keys, commit_secret = decrypt_path(judged.merged, private_tree, judged.commit.path, context)
     init_secret: bytes | bytearray = state.epoch_secrets.init_secret.value
     if applied.external_init is not None:
         init_secret = _external_init_secret(state, applied.external_init.kem_output)
     psks = find_psks(applied.psks, state, environment)
-    keys = start_epoch(
-        new_context(public, provisional, message.wire_format, message.content, message.signature),
-        tree,
-        init_secret,
-        commit_secret,
-        psk_secret(suite, psks),
-    )
-    stated = message.confirmation_tag or b""
+    keys = start_epoch(judged.context, tree, init_secret, commit_secret, psk_secret(suite, psks))
+    stated = verified.message.confirmation_tag or b""
     rules.CONFIRMATION_TAG_IS_VALID.require(hmac.compare_digest(keys.public.confirmation_tag, stated))
     private_tree, _ = private_tree.updated(tree, new_keys)
-    return NextEpoch(keys.public, keys.secrets, keys.messages, private_tree, signature_key, committed, applied.reinit)
+    return NextEpoch(
+        keys.public, keys.secrets, keys.messages, private_tree, signature_key, judged.committed, applied.reinit
+    )
 
 
 def _with_own_update(state: GroupState, applied: Applied) -> tuple[PrivateTree, SignaturePrivateKey]:

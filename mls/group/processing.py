@@ -19,10 +19,10 @@ from mls.errors import InternalError, UsageError
 from mls.framing.content import VerifiedContent, verify
 from mls.framing.private import open_content, open_sender_data
 from mls.framing.public import open_public
-from mls.group.applying import apply_commit
+from mls.group.applying import apply_commit, judge_commit
 from mls.group.environment import Proposed
 from mls.group.epoch import enter, is_over
-from mls.group.received import ApplicationMessage, OwnMessage, ProposalReceived
+from mls.group.received import ApplicationMessage, Foreseen, OwnMessage, ProposalReceived
 from mls.group.state import Status, Transition
 from mls.registry import EXTERNAL_PROPOSAL_TYPES, ContentType, WireFormat
 from mls.tree.math import LeafIndex
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from mls.wire.framing import SenderData
     from mls.wire.proposals import AnyProposal
 
-__all__ = ["decode_message", "process"]
+__all__ = ["decode_message", "foresee", "process"]
 
 
 def decode_message(data: bytes, environment: Environment) -> MLSMessage:
@@ -71,6 +71,37 @@ def process(
         case other:
             msg = f"a {type(other).__name__} is not a message within a group: see join and add"
             raise UsageError(msg)
+
+
+def foresee(state: GroupState, environment: Environment, message: MLSMessage) -> Foreseen:
+    """Check another member's Commit for the current epoch as far as everybody can, and return where it leads.
+
+    A Commit that `process` fails to follow for a secret in it may be good for others (RFC 9420, section 16.12): this
+    tells whether it is, and it tells who is removed where the others go. The state does not change. Raises as
+    `process` does.
+    """
+    public = state.public
+    rules.GROUP_IS_OPEN.require(state.status is Status.ACTIVE)
+    match message.message:
+        case PublicMessage() as received:
+            rules.GROUP_ID_MATCHES.require(received.content.group_id == state.group_id)
+            _require_current(state, ContentType.COMMIT, received.content.epoch)
+            opened = open_public(state.suite, received, public.context, state.epoch_secrets.membership_key)
+        case PrivateMessage() as sealed:
+            rules.GROUP_ID_MATCHES.require(sealed.group_id == state.group_id)
+            _require_current(state, ContentType.COMMIT, sealed.epoch)
+            secret = state.epoch_secrets.sender_data_secret
+            sender = open_sender_data(state.suite, sealed, secret, public.tree)
+            opened, _, _ = open_content(sealed, sender, state.messages, environment.limits.ratchet)
+        case other:
+            msg = f"a {type(other).__name__} leads to no epoch"
+            raise UsageError(msg)
+    verified = verify(opened, public.tree, public.context)
+    if not isinstance(verified.content, Commit):
+        msg = f"a {type(verified.content).__name__} leads to no epoch"
+        raise UsageError(msg)
+    judged = judge_commit(state, environment, verified)
+    return Foreseen(judged.committed, judged.context, judged.tree)
 
 
 def _require_current(state: GroupState, kind: ContentType, epoch: int) -> None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from mls.group.environment import Proposed
     from mls.tree.math import LeafIndex
+    from mls.tree.ratchet_tree import RatchetTree
     from mls.wire.framing import AnySender
+    from mls.wire.group_context import GroupContext
     from mls.wire.leaf_node import LeafNode
     from mls.wire.message import MLSMessage
     from mls.wire.proposals import ReInit
@@ -17,6 +19,7 @@ __all__ = [
     "ApplicationMessage",
     "Change",
     "Committed",
+    "Foreseen",
     "Joined",
     "MemberAdded",
     "MemberRemoved",
@@ -109,6 +112,17 @@ class Committed:
     authenticated_data: bytes
     welcome: MLSMessage | None = None
     """For those whom a Commit of one's own has added: now is the time to send it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """Where a Commit leads, as everybody sees it: those too who cannot follow it, or are removed by it."""
+
+    committed: Committed
+    context: GroupContext
+    """The GroupContext of the epoch that it leads to."""
+    tree: RatchetTree
+    """The tree of that epoch."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def leave_behind(before: GroupState) -> GroupState:
     """
     before.require_active()
     nothing = SecretTree(before.suite, 1, Secret.gone())
-    return before.with_changes({"status": Status.LEFT, "messages": nothing, "past": (), "pending": ()})
+    return before.with_changes({"status": Status.LEFT, "messages": nothing, "past": ()})
 
 
 def spent_unless_kept(spent: Iterable[Secret], kept: GroupState) -> tuple[Secret, ...]:
@@ -56,9 +56,9 @@ def spent_unless_kept(spent: Iterable[Secret], kept: GroupState) -> tuple[Secret
 def come_back(after: GroupState, kept: GroupState) -> Transition[None]:
     """Return to the epoch that was left, as if the Commit that led out of it had never been.
 
-    `after` is the state now: one epoch on, or removed by the Commit. Proposals of the epoch count again; a Commit of
-    one's own that waited does not: make another one. Raises `UsageError` where `after` does not hold the epoch that
-    was left any more, or is not the one that came next.
+    `after` is the state now: one epoch on, or removed by the Commit. Proposals of the epoch count again, and so do
+    Commits of one's own that waited, the one that led out of it included: their messages may yet be given a place.
+    Raises `UsageError` where `after` does not hold the epoch that was left any more, or is not the one that came next.
     """
     past = after.past[0] if after.past else None
     if kept.status is not Status.LEFT or kept.group_id != after.group_id:

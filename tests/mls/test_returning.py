@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mls.crypto.secret import wipe
-from mls.errors import ExhaustedError, MlsError, UsageError
+from mls.errors import ExhaustedError, UsageError
 from mls.group import returning
 from mls.group.committing import commit
 from mls.group.messaging import leave, protect
@@ -123,7 +123,7 @@ def test_who_was_removed_is_in_again() -> None:
     assert isinstance(hear(roads.world, "alice", message), ApplicationMessage)
 
 
-def test_a_wish_to_leave_counts_again_and_a_waiting_commit_does_not() -> None:
+def test_a_wish_to_leave_counts_again_and_so_does_a_commit_that_waits() -> None:
     world = World.of(*PEOPLE)
     wish = world.adopt("carol", leave(world.states["carol"], world.environment))
     for name in ("alice", "bob"):
@@ -136,9 +136,9 @@ def test_a_wish_to_leave_counts_again_and_a_waiting_commit_does_not() -> None:
     assert not applied.state.proposals
     back = come_back(applied.state, kept).state
     assert [type(item.proposal) for item in back.proposals] == [SelfRemove]
-    assert back.pending == ()
-    with pytest.raises(MlsError):
-        process(back, world.environment, made.output.message, now=world.now)
+    again = process(back, world.environment, made.output.message, now=world.now)
+    assert isinstance(again.output, Committed)
+    assert authenticator(again.state) == authenticator(applied.state)
 
 
 def test_nothing_of_the_other_epoch_is_left() -> None:
