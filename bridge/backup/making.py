@@ -28,7 +28,7 @@ from bridge.backup.entries import (
 )
 from bridge.backup.files import partial_file, refuse_existing
 from bridge.backup.sealed_file import COST, SealedWriter
-from bridge.member.state import Memory
+from bridge.member.memory import Memory
 from bridge.member.storing import IDENTITY, MEMBER, Names, owner_of
 from bridge.order.sequencer import KEYS
 from bridge.protocol.identity import Identity

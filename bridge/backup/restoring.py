@@ -32,7 +32,7 @@ from bridge.backup.sealed_file import SealedReader
 from bridge.conversation import MessageArrived, Verification
 from bridge.member import restored
 from bridge.member.happenings import decode_happening
-from bridge.member.state import empty_memory
+from bridge.member.memory import empty_memory
 from bridge.member.storing import IDENTITY, MEMBER, Names, load_client, owner_of
 from bridge.order.sequencer import KEYS, RESTORED
 from bridge.protocol.errors import ProtocolError

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import mls
 from bridge.conversation import Alarm, Notice
-from bridge.member.state import InFlight, Intent, IntentKind
+from bridge.member import notices
+from bridge.member.memory import InFlight, Intent, IntentKind
 from bridge.protocol.bodies import Handshake
 from bridge.protocol.code_points import EnvelopeKind
 from bridge.protocol.envelope import envelope
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
     from bridge.member.state import Session
     from bridge.member.step import Step
 
-__all__ = ["commit_what_is_due", "next_due", "prune", "want", "watch_in_flight"]
+__all__ = ["commit_what_is_due", "is_behind", "next_due", "prune", "put_off", "want", "watch_in_flight"]
 
 _DAY = 24 * 3600 * 1000
+_PAUSE = 10_000
+"""Milliseconds until a wish is tried again whose Commit was skipped."""
 _FURTHEST = 120_000
 """Milliseconds for which a wish is put off, at the most."""
 
@@ -57,7 +60,9 @@ def want(
 def commit_what_is_due(step: Step) -> None:
     """Commit what is due, if this member can commit now."""
     session = step.session
-    if not session.is_active or session.memory.in_flight is not None or _is_behind(session):
+    if not session.is_active or session.is_bound or session.memory.in_flight is not None or is_behind(session):
+        return
+    if step.now < notices.held_up_until(session):
         return
     _bring_near(step)
     due = [intent for intent in step.session.memory.intents if intent.due <= step.now]
@@ -66,6 +71,12 @@ def commit_what_is_due(step: Step) -> None:
         return
     if due:
         _commit(step, due)
+
+
+def put_off(step: Step) -> None:
+    """Try again in a while what was tried, and skipped."""
+    later = tuple(item.replace(due=max(item.due, step.now + _PAUSE)) for item in step.session.memory.intents)
+    step.remember(intents=later)
 
 
 def prune(step: Step) -> None:
@@ -77,14 +88,15 @@ def prune(step: Step) -> None:
 
 def next_due(session: Session) -> int | None:
     """Return when there is something to do, `None` for never."""
-    if not session.is_active:
+    if not session.is_active or session.is_bound:
         return None
     flight = session.memory.in_flight
     if flight is not None:
         return None if flight.alarmed else flight.since + session.settings.unsealed_alarm
     times = [intent.due for intent in session.memory.intents]
     times.append(_update_due(session))
-    return min(times)
+    held_up = notices.held_up_until(session)
+    return None if held_up == notices.NEVER else max(min(times), held_up)
 
 
 def watch_in_flight(step: Step) -> None:
@@ -126,7 +138,9 @@ def _commit(step: Step, due: list[Intent]) -> None:
 
 def _try_to_commit(step: Step, due: list[Intent]) -> None:
     proposals = [proposal for intent in due[:_MAX_CHANGES] if (proposal := _proposal(step, intent)) is not None]
-    options = mls.CommitOptions(authenticated_data=step.authenticated_data)
+    # Where nobody else is about, a Commit with a path waits a minute to be settled: who is let in need not.
+    only_adds = all(intent.kind is IntentKind.ADD for intent in due)
+    options = mls.CommitOptions(authenticated_data=step.authenticated_data, with_path=not only_adds)
     made = mls.commit(step.group, step.environment, now=step.seconds, proposals=proposals, options=options)
     output = step.take(made)
     leads_to = hashlib.sha256(output.pending.next_epoch.public.context.encode()).digest()
@@ -189,7 +203,7 @@ def _is_fulfilled(session: Session, intent: Intent) -> bool:
             return session.group is None or not session.group.proposals
 
 
-def _is_behind(session: Session) -> bool:
+def is_behind(session: Session) -> bool:
     """Whether the order holds something that this member has not taken in: a Commit now would lose its race."""
     log = session.memory.log
     return log is not None and (log.has_gap or log.next_entry is not None)

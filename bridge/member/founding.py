@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import mls
 from bridge.conversation import Joined, Notice
-from bridge.member import committing, joining, ordering, people
+from bridge.member import committing, joining, people
 from bridge.member.environment import required_capabilities
-from bridge.member.state import IntentKind
+from bridge.member.epochs import tell_epoch
+from bridge.member.memory import IntentKind
 from bridge.order.log import begin_log
 from bridge.protocol.bodies import KeyPackagePurpose
 from bridge.protocol.code_points import DEFAULT_MEMBER_RIGHTS, Introductions, Mode, Right
@@ -16,7 +17,8 @@ from bridge.protocol.order import Admin, Order, pack_order
 from bridge.protocol.seal import start_of_log
 
 if TYPE_CHECKING:
-    from bridge.member.state import KnownHello, Session
+    from bridge.member.memory import KnownHello
+    from bridge.member.state import Session
     from bridge.member.step import Step
 
 __all__ = ["found", "hello_to_believe"]
@@ -52,14 +54,13 @@ def found(step: Step) -> bool:
     extensions = (required_capabilities(), pack_order(order))
     lifetime = mls.lifetime_of_days(_LIFETIME_DAYS, now=step.seconds)
     client, environment = step.session.client, step.environment
-    step.begins_anew = True
-    step.take(mls.create(client, environment, group_id=group_id, lifetime=lifetime, extensions=extensions))
+    step.begin_anew(mls.create(client, environment, group_id=group_id, lifetime=lifetime, extensions=extensions))
     start = start_of_log(group_id, order.sequencer, order.term)
     step.remember(log=begin_log(group_id, order.sequencer, start) if order.mode is Mode.SEALED else None)
     step.flag(updated_at=step.now)
     step.tell(Joined(step.group.epoch, 1, step.session.account))
     step.tell(Notice("Founded the group. Whoever asks from your network is let in; others once you compared numbers."))
-    ordering.tell_epoch(step)
+    tell_epoch(step)
     joining.publish_key_package(step, KeyPackagePurpose.SUPPLY)
     committing.want(step, IntentKind.UPDATE, at_once=True)
     people.reconsider(step, quietly=False)  # who asked before there was anybody to ask

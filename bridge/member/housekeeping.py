@@ -21,7 +21,7 @@ _ASK_AGAIN = 30 * 24 * 3600 * 1000
 
 def keep_house(step: Step) -> None:
     """Do what time has made due."""
-    if step.session.group is not None:
+    if step.session.group is not None and step.session.left is None:  # else there would be no way back any more
         step.take(mls.expire(step.group, now=step.seconds, limits=step.environment.limits))
     alive = tuple(bundle for bundle in step.session.bundles if _expiry(bundle) > step.seconds)
     if len(alive) < len(step.session.bundles):
@@ -36,7 +36,7 @@ def next_due(session: Session) -> int | None:
     times = [_expiry(bundle) * 1000 for bundle in session.bundles]
     if (again := _asks_again(session)) is not None:
         times.append(again)
-    if session.group is not None:
+    if session.group is not None and session.left is None:
         retention = session.order.retention
         for position, past in enumerate(session.group.past):
             kept = 0 if position >= retention.epochs else retention.seconds

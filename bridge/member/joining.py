@@ -10,9 +10,11 @@ import structlog
 import mls
 from bridge.conversation import Alarm, Joined, Notice, Verification
 from bridge.member import ordering, people, talking
+from bridge.member.epochs import tell_epoch
+from bridge.member.standing import Place
 from bridge.order.log import begin_log
 from bridge.protocol.bodies import KeyPackagePurpose, LogPosition, PublishedKeyPackage, WelcomeBody, open_body
-from bridge.protocol.code_points import EnvelopeKind, Mode
+from bridge.protocol.code_points import SEALED_KINDS, EnvelopeKind, Mode
 from bridge.protocol.envelope import envelope, open_envelope
 from bridge.protocol.errors import ProtocolError
 from bridge.protocol.identity import identity_of_credential
@@ -105,8 +107,7 @@ def _require_named_group(step: Step, group_id: bytes) -> None:
 
 
 def _enter(step: Step, made: mls.Transition[mls.Joined], bundle: mls.KeyPackageBundle, stands_at: LogPosition) -> None:
-    joined = step.take(made)
-    step.begins_anew = True
+    joined = step.begin_anew(made)
     kept = tuple(item for item in step.session.bundles if item is not bundle)
     step.session = replace(step.session, bundles=kept)
     order = step.session.order
@@ -119,7 +120,7 @@ def _enter(step: Step, made: mls.Transition[mls.Joined], bundle: mls.KeyPackageB
     inviter = step.group.public.tree.leaf(joined.inviter)
     by = "" if inviter is None else identity_of_credential(inviter.credential).account
     step.tell(Joined(joined.epoch, step.group.public.tree.member_count, by))
-    ordering.tell_epoch(step)
+    tell_epoch(step)
     _catch_up(step)
 
 
@@ -144,15 +145,15 @@ def _catch_up(step: Step) -> None:
 
 
 def _catch_up_with_the_room(step: Step) -> None:
-    """Mode `room`: take in the handshakes that stand behind the Commit which let this member in."""
-    waiting = [(identity, held) for identity, held in step.session.held.items() if held.kind == EnvelopeKind.HANDSHAKE]
+    """Mode `room`: take in what the order has named behind the Commit which let this member in."""
+    waiting = [(identity, held) for identity, held in step.session.held.items() if held.kind in SEALED_KINDS]
     identities = [identity for identity, _ in waiting]
     own = step.session.memory.last_commit
     begins = identities.index(own) + 1 if own in identities else 0
     for number, (identity, held) in enumerate(waiting):
         step.release(identity)
-        if number >= begins and step.session.is_active:
-            ordering.apply(step, held.envelope, identity, LogPosition(0, 0, identity))
+        if number >= begins and step.session.is_following:
+            ordering.apply(step, held.envelope, Place(identity, LogPosition(0, 0, identity), 0))
 
 
 def _welcome_of(body: WelcomeBody) -> Welcome:

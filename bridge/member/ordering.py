@@ -4,7 +4,7 @@ One's own Commits come through here as well, and nothing is applied that the ord
 valid depends on the group and on the ordered bytes alone, so that all members come to the same answer.
 
 A Commit that fails on a *secret* may be good for others and bad for this member: to skip it could fork the group. The
-member stops there, says so, and sends nothing more.
+member says so, and waits for the others' verdict (`bridge.member.settling`).
 """
 
 from __future__ import annotations
@@ -15,21 +15,22 @@ from typing import TYPE_CHECKING
 import structlog
 
 import mls
-from bridge.conversation import Alarm, EpochChanged, MemberCame, MemberWent, Removed, Verification
-from bridge.member import committing, people, talking
-from bridge.member.state import IntentKind
+from bridge.conversation import Alarm, MemberCame, MemberWent, Removed, Verification
+from bridge.member import committing, notices, people, settling, talking, verdicts
+from bridge.member.epochs import tell_epoch
+from bridge.member.memory import IntentKind
+from bridge.member.standing import Place
 from bridge.member.stopping import stop
 from bridge.order.log import EquivocationError
-from bridge.protocol.bodies import Handshake, LogPosition, WelcomeBody, open_body
+from bridge.protocol.bodies import Handshake, open_body
 from bridge.protocol.code_points import EnvelopeKind
-from bridge.protocol.envelope import envelope, open_envelope
+from bridge.protocol.envelope import open_envelope
 from bridge.protocol.errors import ProtocolError
 from bridge.protocol.identity import identity_of_credential
-from bridge.protocol.numbers import group_number
-from mls import rules
+from bridge.protocol.verdicts import VERDICTS
 from mls.errors import DecodeError, RuleError
 from mls.registry import ContentType
-from mls.wire.framing import Member, PrivateMessage, PublicMessage
+from mls.wire.framing import PrivateMessage, PublicMessage
 from mls.wire.message import MLSMessage
 from mls.wire.proposals import Remove, SelfRemove
 
@@ -39,20 +40,11 @@ if TYPE_CHECKING:
     from bridge.protocol.identity import Identity
     from bridge.protocol.seal import Seal
 
-__all__ = ["apply", "take_seal", "tell_epoch", "walk"]
+__all__ = ["apply", "take_seal", "walk"]
 
 log = structlog.get_logger("member.order")
 
 _REMEMBERED = 128
-
-_ABOUT_SECRETS = frozenset(
-    {
-        rules.CONFIRMATION_TAG_IS_VALID,
-        rules.PATH_SECRET_DECRYPTS,
-        rules.PATH_SECRET_HAS_THE_RIGHT_SIZE,
-    }
-)
-"""Rules that one member can see broken and another not."""
 
 
 def take_seal(step: Step, seal: Seal) -> None:
@@ -70,7 +62,7 @@ def take_seal(step: Step, seal: Seal) -> None:
 
 def walk(step: Step) -> None:
     """Take in everything that the log names next and whose bytes are here."""
-    while step.session.is_active:
+    while step.session.is_following:
         known = step.session.memory.log
         seal = None if known is None else known.next_seal
         entry = None if known is None else known.next_entry
@@ -86,7 +78,7 @@ def walk(step: Step) -> None:
             return
         before = step.session.group
         data = entry.inlined if held is None else held.envelope
-        if not data or apply(step, data, entry.identity, seal.position):
+        if not data or apply(step, data, Place(entry.identity, seal.position, seal.timestamp)):
             step.release(entry.identity)
             applied = (entry.identity, *step.session.memory.applied)[:_REMEMBERED]
             step.remember(log=following, applied=applied)
@@ -94,53 +86,62 @@ def walk(step: Step) -> None:
             talking.open_held(step)
 
 
-def apply(step: Step, data: bytes, identity: bytes, position: LogPosition) -> bool:
+def apply(step: Step, data: bytes, place: Place) -> bool:
     """Take in the envelope that the order names. Returns whether to go on: `False` where this member has to stop."""
-    flight = step.session.memory.in_flight
-    if flight is not None and flight.identity == identity:
-        step.remember(in_flight=None)
+    is_own = _is_no_longer_in_flight(step, place.identity)
     try:
         sealed = open_envelope(data)
-        if sealed.kind != EnvelopeKind.HANDSHAKE:
-            return True
-        reason = _apply_handshake(step, sealed, identity, position)
+        match sealed.kind:
+            case EnvelopeKind.HANDSHAKE:
+                reason = _apply_handshake(step, sealed, place)
+            case kind if kind in VERDICTS:
+                reason = verdicts.take_verdict(step, sealed, place)
+            case EnvelopeKind.REMOVE_NOTICE:
+                reason = notices.take_notice(step, sealed, place)
+            case _:
+                return True
     except ProtocolError as error:
         reason = error.what
     if reason:
         log.info("skipped", reason=reason, epoch=step.group.epoch)
+        if is_own:
+            committing.put_off(step)
     return not step.session.memory.flags.stuck
 
 
-def tell_epoch(step: Step) -> None:
-    """Show the group's new epoch."""
-    group = step.group
-    number = group_number(group.group_id, group.epoch, group.epoch_authenticator)
-    step.tell(EpochChanged(group.epoch, group.public.tree.member_count, number))
+def _is_no_longer_in_flight(step: Step, identity: bytes) -> bool:
+    """Take note that an envelope has its place, and return whether it was made in the current epoch."""
+    flight, unsettled = step.session.memory.in_flight, step.session.standing.unsettled
+    earlier = None if unsettled is None else unsettled.before.in_flight
+    if unsettled is not None and earlier is not None and earlier.identity == identity:
+        step.stand(unsettled=unsettled.replace(before=unsettled.before.replace(in_flight=None)))
+    if flight is None or flight.identity != identity:
+        return False
+    step.remember(in_flight=None)
+    return True
 
 
-def _apply_handshake(step: Step, sealed: Envelope, identity: bytes, position: LogPosition) -> str:
+def _apply_handshake(step: Step, sealed: Envelope, place: Place) -> str:
     """Apply a handshake message; returns why it was skipped, or nothing."""
     body = open_body(Handshake, sealed)
     message = _message_of(body)
+    if step.session.is_waiting or step.group.status is not mls.Status.ACTIVE:
+        return _pass_by(step, message)
     try:
         made = mls.process(step.group, step.environment, message, now=step.seconds)
     except mls.WrongEpochError:
         return "it is of another epoch"
     except RuleError as error:
-        if error.rule in _ABOUT_SECRETS and body.leads_to:
-            stop(step, f"a change to the group cannot be followed here ({error.rule.name})")
-        return str(error)
+        return _without(step, body, message, place, error)
     except mls.MlsError as error:
         return str(error)
     match made.output:
         case mls.Committed() as committed:
-            # Who is removed does not learn the context that the Commit leads to, and it is of no matter to them.
-            context = made.state.public.context.encode()
-            if not committed.removed_us and hashlib.sha256(context).digest() != body.leads_to:
-                return "it does not lead to where it says"
-            step.take(made)
-            step.remember(last_commit=identity)
-            _enter(step, committed, position)
+            there = _there(step, message, made, committed)
+            reason = _why_not(step, body, there, place)
+            if not reason:
+                _follow(step, mls.Transition(made.state, committed, made.spent), there, place)
+            return reason
         case mls.ProposalReceived():
             step.take(made)
             committing.want(step, IntentKind.LET_GO)
@@ -149,6 +150,67 @@ def _apply_handshake(step: Step, sealed: Envelope, identity: bytes, position: Lo
         case _:
             step.take(made)
     return ""
+
+
+def _there(
+    step: Step, message: MLSMessage, made: mls.Transition[mls.Received], committed: mls.Committed
+) -> mls.Foreseen:
+    """Return where a Commit leads. Who is removed by it sees that from outside."""
+    if committed.removed_us:
+        return mls.foresee(step.group, step.environment, message)
+    return mls.Foreseen(committed, made.state.public.context, made.state.public.tree)
+
+
+def _follow(step: Step, made: mls.Transition[mls.Committed], there: mls.Foreseen, place: Place) -> None:
+    """Go where a Commit leads, as far as it is settled."""
+    before = settling.leave(step, made)
+    step.remember(last_commit=place.identity)
+    _enter(step, made.output, there)
+    settling.begin(step, there, place, before)
+
+
+def _why_not(step: Step, body: Handshake, there: mls.Foreseen, place: Place) -> str:
+    """Return what keeps a Commit from counting that is valid by RFC 9420."""
+    if hashlib.sha256(there.context.encode()).digest() != body.leads_to:
+        return "it does not lead to where it says"
+    leaf, author = settling.author_of(step, there)
+    standing = step.session.standing
+    if place.identity in standing.voided:
+        return "it was void"
+    if standing.unsettled is not None and standing.unsettled.author == author.encode():
+        return "its author's last one is not settled yet"
+    if standing.has_notice_of(leaf, place.sealed_at):
+        return "its author is about to be removed"
+    return ""
+
+
+def _without(step: Step, body: Handshake, message: MLSMessage, place: Place, error: RuleError) -> str:
+    """Consider a Commit that does not work here: what is wrong with it for everyone, or wait for what others say."""
+    try:
+        there = mls.foresee(step.group, step.environment, message)
+    except mls.MlsError:
+        return str(error)
+    if not settling.has_path(there):
+        return str(error)
+    reason = _why_not(step, body, there, place)
+    if settling.author_of(step, there)[1] == step.session.identity:
+        stop(step, "another copy of this member is at work")
+    elif not reason:
+        settling.finish(step)
+        settling.wait(step, there, place, str(error))
+    return reason
+
+
+def _pass_by(step: Step, message: MLSMessage) -> str:
+    """Leave out a handshake that cannot be judged here: this member is not in the epoch that others are in."""
+    unsettled = step.session.standing.unsettled
+    inner = message.message
+    epoch = inner.epoch if isinstance(inner, PrivateMessage) else None
+    if isinstance(inner, PublicMessage):
+        epoch = inner.content.epoch
+    if unsettled is not None and epoch == unsettled.epoch:
+        settling.finish(step)  # it may have settled the one before it, and nobody will say so again
+    return "it cannot be judged here"
 
 
 def _message_of(body: Handshake) -> MLSMessage:
@@ -168,11 +230,12 @@ def _message_of(body: Handshake) -> MLSMessage:
             raise ProtocolError("a handshake that is neither private nor a wish to leave")
 
 
-def _enter(step: Step, committed: mls.Committed, position: LogPosition) -> None:
+def _enter(step: Step, committed: mls.Committed, there: mls.Foreseen) -> None:
     """Do what follows from a new epoch."""
-    by = _author(step, committed)
+    _, author = settling.author_of(step, there)
+    by = author.account
     removed = {item.proposal.removed for item in committed.proposals if isinstance(item.proposal, Remove)}
-    if committed.is_own:
+    if committed.is_own and settling.has_path(there):
         step.flag(updated_at=step.now, sent_since=0)
     for change in committed.changes:
         identity = identity_of_credential(change.leaf.credential)
@@ -196,12 +259,10 @@ def _enter(step: Step, committed: mls.Committed, position: LogPosition) -> None:
         step.tell(Removed(by, step.now))
         return
     tell_epoch(step)
-    if committed.welcome is not None:
-        body = WelcomeBody(committed.welcome.encode(), position)
-        step.post(envelope(EnvelopeKind.WELCOME, step.group.group_id, body), "welcome")
     if step.session.memory.in_flight is not None:  # it was made in the epoch that is over
         step.remember(in_flight=None)
     committing.prune(step)
+    notices.give(step, author)
     people.reconsider(step)
 
 
@@ -216,13 +277,3 @@ def _compare_with_known(step: Step, identity: Identity, key: bytes) -> None:
                 f"Compare numbers before you trust it: /verify {people.name_of(identity.account)}",
             )
         )
-
-
-def _author(step: Step, committed: mls.Committed) -> str:
-    match committed.committer:
-        case Member(leaf_index=index):
-            # In the tree after the Commit: who commits is still in it.
-            leaf = step.group.public.tree.leaf(index)
-            return "" if leaf is None else identity_of_credential(leaf.credential).account
-        case _:
-            return ""

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from bridge.conversation import Asked, Notice, RequestRefusedError, Verification
 from bridge.conversation.naming import HOW_TO_NAME, account_meant, is_account
 from bridge.member import committing
+from bridge.member.memory import IntentKind
 from bridge.member.rights import may_commit
 from bridge.member.settings import AddPolicy
-from bridge.member.state import IntentKind, Person
+from bridge.member.state import Person
 from bridge.protocol.bodies import KeyPackagePurpose, PublishedKeyPackage, open_body
-from bridge.protocol.code_points import Introductions
+from bridge.protocol.code_points import HASH_SIZE, Introductions
 from bridge.protocol.errors import ProtocolError
 from bridge.protocol.identity import Identity, identity_of_credential
 from bridge.protocol.numbers import pair_number
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from transports.room import Account, Origin
 
 __all__ = [
+    "ask_again",
     "came_in",
     "digits_with",
     "find",
@@ -51,6 +53,9 @@ _MAX_PEOPLE = 2_000
 """How many who are not in the group are kept; the longest known is forgotten first."""
 
 _HOW_TO_BE_SEEN = "They must be in the room, and their program must have posted a key package: it asks to be let in."
+
+_MAX_WELCOMED = 1_000
+"""Of how many KeyPackages it is kept that a Welcome has answered them."""
 
 _MAX_REMOVED = 1_000
 """Of how many removed accounts it is kept that they were."""
@@ -72,9 +77,11 @@ def take_key_package(step: Step, origin: Origin, sealed: Envelope) -> None:
     seen_by = _seen_by(step.session, origin, identity)
     if seen_by is Verification.NETWORK:
         step.trust(identity.account, package.leaf_node.signature_key, seen_by)
-    asks = published.purpose is KeyPackagePurpose.ASK
+    person = Person(identity, package, seen_by, published.purpose is KeyPackagePurpose.ASK, step.now)
+    # Servers that federate show things in orders of their own: a Welcome before what it answers.
+    asks = person.asks and person.reference not in step.session.welcomed
     _make_room(step)
-    step.know(Person(identity, package, seen_by, asks, step.now))
+    step.know(replace(person, asks=asks))
     if asks and step.session.is_active and _is_of_this_group(step.session, published):
         _consider(step, identity)
 
@@ -117,9 +124,20 @@ def came_in(step: Step, identity: Identity) -> None:
 
 def was_welcomed(step: Step, references: Collection[bytes]) -> None:
     """Take note that KeyPackages stood in a Welcome: each is used once, whoever reads of it only now."""
+    new = tuple(sorted(reference for reference in references if len(reference) == HASH_SIZE))
+    others = tuple(known for known in step.session.welcomed if known not in references)
+    step.session = replace(step.session, welcomed=(*new, *others)[:_MAX_WELCOMED])
     for person in list(step.session.people.values()):
         if person.asks and person.reference in references:
             step.know(replace(person, asks=False))
+
+
+def ask_again(step: Step, identities: Collection[Identity]) -> None:
+    """Take note that these still ask: what had let them in does not count."""
+    for identity in identities:
+        person = step.session.people.get(identity)
+        if person is not None:
+            step.know(replace(person, asks=True))
 
 
 def was_removed(step: Step, identity: Identity) -> None:

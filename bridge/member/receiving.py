@@ -8,8 +8,10 @@ import structlog
 
 import mls
 from bridge.conversation import Alarm, Notice, PlaintextShown
-from bridge.member import committing, founding, housekeeping, joining, ordering, people, talking
-from bridge.member.state import Held, KnownHello
+from bridge.member import committing, founding, housekeeping, joining, ordering, people, talking, verdicts
+from bridge.member.memory import KnownHello
+from bridge.member.standing import Place
+from bridge.member.state import Held
 from bridge.protocol.bodies import Hello, LogPosition, open_body
 from bridge.protocol.code_points import SEALED_KINDS, EnvelopeKind, Mode
 from bridge.protocol.envelope import envelope, open_envelope
@@ -66,6 +68,7 @@ def do_what_is_due(step: Step) -> None:
     if session.group is None and session.settings.create and not _knows_a_group(step):
         founding.found(step)
     committing.watch_in_flight(step)
+    verdicts.speak(step)
     committing.commit_what_is_due(step)
     talking.flush(step)
 
@@ -87,20 +90,18 @@ def _take(step: Step, seen: EnvelopeSeen, sealed: Envelope) -> None:
             _take_hello(step, seen.origin.sender, open_body(Hello, sealed))
         case EnvelopeKind.KEY_PACKAGE:
             people.take_key_package(step, seen.origin, sealed)
-        case EnvelopeKind.HANDSHAKE if _orders_by_room(step):
-            ordering.apply(step, seen.envelope, sealed.identity, LogPosition(0, 0, sealed.identity))
-            talking.open_held(step)
         case EnvelopeKind.WELCOME:
             # Its place in the order has to be passed one day; for that it is enough to know that it is here.
-            _await_seal(step, seen, sealed, envelope(EnvelopeKind.WELCOME, sealed.group_id, b""))
+            _await_order(step, seen, sealed, envelope(EnvelopeKind.WELCOME, sealed.group_id, b""))
             joining.take_welcome(step, sealed)
         case kind if kind in SEALED_KINDS:
-            _await_seal(step, seen, sealed, sealed)
-        case EnvelopeKind.SEAL if not _is_member(step):
-            # Of the group that this member comes into, or comes back into: its Welcome says from where they count.
-            _hold(step, seen, sealed, sealed)
+            _await_order(step, seen, sealed, sealed)
         case EnvelopeKind.SEAL:
-            ordering.take_seal(step, open_body(Seal, sealed))
+            if not _is_member(step):
+                # Of the group that this member comes into, or comes back into: its Welcome says from where they count.
+                _hold(step, seen, sealed, sealed)
+            if step.session.is_following:
+                ordering.take_seal(step, open_body(Seal, sealed))
         case EnvelopeKind.APPLICATION:
             if seen.transaction is not None:
                 talking.reflected(step, sealed.identity)
@@ -109,8 +110,12 @@ def _take(step: Step, seen: EnvelopeSeen, sealed: Envelope) -> None:
             pass
 
 
-def _await_seal(step: Step, seen: EnvelopeSeen, sealed: Envelope, kept: Envelope) -> None:
-    if sealed.identity not in step.session.memory.applied:  # else it came inside its seal
+def _await_order(step: Step, seen: EnvelopeSeen, sealed: Envelope, kept: Envelope) -> None:
+    """Take in what the order has named, or will name one day. In mode `room` this is the order."""
+    if _orders_by_room(step):
+        ordering.apply(step, seen.envelope, Place(sealed.identity, LogPosition(0, 0, sealed.identity), 0))
+        talking.open_held(step)
+    elif sealed.identity not in step.session.memory.applied:  # else it came inside its seal
         _hold(step, seen, sealed, kept)
         ordering.walk(step)
 
@@ -146,7 +151,7 @@ def _is_member(step: Step) -> bool:
 
 
 def _orders_by_room(step: Step) -> bool:
-    return step.session.is_active and step.session.order.mode is Mode.ROOM
+    return step.session.is_following and step.session.order.mode is Mode.ROOM
 
 
 def _is_ours(step: Step, sealed: Envelope) -> bool:

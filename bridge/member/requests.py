@@ -28,8 +28,8 @@ from bridge.conversation import (
     Verify,
 )
 from bridge.member import committing, joining, people, receiving, talking
+from bridge.member.memory import IntentKind
 from bridge.member.rights import may_commit
-from bridge.member.state import IntentKind
 from bridge.protocol.code_points import Right
 from bridge.protocol.numbers import group_number
 from mls.wire import proposals
@@ -169,16 +169,18 @@ def _status(session: Session, connections: tuple[ConnectionShown, ...]) -> Statu
 
 
 def _held(session: Session) -> str:
-    if session.obstacle:
-        return session.obstacle
-    if not session.is_active:
-        return "you were removed from the group"
+    """Return what holds this member up, empty where nothing does."""
     log = session.memory.log
-    if log is not None and log.has_gap:
-        return f"the seal after number {log.position.seq} is missing"
-    if log is not None and log.next_entry is not None:
-        return "an envelope that the order names is missing"
-    return "a change to the group waits for its place in the order" if session.memory.in_flight else ""
+    reasons = (
+        (bool(session.obstacle), session.obstacle),
+        (not session.is_active, "you were removed from the group"),
+        (session.is_waiting, "a change to the group cannot be followed here: the others' verdict on it is awaited"),
+        (log is not None and log.has_gap, f"the seal after number {0 if log is None else log.position.seq} is missing"),
+        (log is not None and log.next_entry is not None, "an envelope that the order names is missing"),
+        (session.is_bound, "your change to the group waits until another member has followed it: a minute at most"),
+        (session.memory.in_flight is not None, "a change to the group waits for its place in the order"),
+    )
+    return next((reason for holds, reason in reasons if holds), "")
 
 
 def _level(session: Session, who: Identity, key: bytes) -> Verification:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import mls
 from bridge.conversation import Alarm, MessageArrived, Said, Say, Told
-from bridge.member import committing, failing, history, housekeeping, joining, receiving, requests, storing
+from bridge.member import committing, failing, history, housekeeping, joining, receiving, requests, storing, verdicts
 from bridge.member.happenings import encode_happening
 from bridge.member.step import Step
 from bridge.member.storing import Names, owner_of
@@ -92,7 +92,7 @@ class MemberRole:
     def next_wake(self) -> int | None:
         if self._failures:
             return 0
-        times = (committing.next_due(self.session), housekeeping.next_due(self.session))
+        times = (module.next_due(self.session) for module in (committing, housekeeping, verdicts))
         return min((time for time in times if time is not None), default=None)
 
     async def wake(self, tx: Transaction, *, now: int) -> AfterCommit:

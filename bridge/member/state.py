@@ -4,140 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
-from typing import Annotated, TypeAlias
 
 import mls
 from bridge.conversation import Verification
+from bridge.member.memory import Memory, empty_memory
 from bridge.member.settings import MemberSettings
-from bridge.order.log import Log
-from bridge.protocol.bodies import Hello
-from bridge.protocol.code_points import HASH_SIZE
+from bridge.member.standing import Standing, firm
 from bridge.protocol.identity import Identity, identity_of_credential
 from bridge.protocol.order import Order, find_order
-from mls.codec import Constant, FixedOpaque, Opaque, Struct, UInt8, UInt32, UInt64, struct
+from mls.codec import Opaque, Struct, UInt8, UInt64, struct
 from mls.wire.key_package import KeyPackage
 from transports.room import Account, RoomAddress
 
-__all__ = [
-    "Awaited",
-    "Flags",
-    "Held",
-    "InFlight",
-    "Intent",
-    "IntentKind",
-    "Memory",
-    "Outgoing",
-    "Person",
-    "Session",
-    "empty_memory",
-]
-
-Identifier: TypeAlias = Annotated[bytes, FixedOpaque(HASH_SIZE)]
-"""An envelope's identity."""
-
-NO_COMMIT = bytes(HASH_SIZE)
-"""What members name as the last Commit before there was one."""
-
-
-class IntentKind(IntEnum):
-    """What a member wants of the group's next epochs."""
-
-    ADD = 1
-    REMOVE = 2
-    UPDATE = 3
-    LEAVE = 4
-    """Be let go: others commit it."""
-    LET_GO = 5
-    """Commit what others have proposed: to be let go."""
-
-
-@struct()
-class Intent(Struct):
-    """A wish that outlives lost races: it is given up when its effect is in the group, and not before."""
-
-    kind: IntentKind
-    subject: Opaque
-    """The credential identity of whom it is about; empty for an update, and for leaving."""
-    key_package: Opaque
-    """For an Add: MLSMessage(KeyPackage)."""
-    due: UInt64
-    """Not to be committed before this time."""
-
-
-@struct()
-class InFlight(Struct):
-    """A handshake message of one's own that has no place in the order yet."""
-
-    identity: Identifier
-    since: UInt64
-    alarmed: UInt64
-    """1 once people were told that it takes too long."""
-
-
-@struct()
-class Outgoing(Struct):
-    """Content that waits until it can be encrypted."""
-
-    message_id: Opaque
-    content: Opaque
-
-
-@struct()
-class Awaited(Struct):
-    """A message of one's own on its way into the room."""
-
-    identity: Identifier
-    message_id: Opaque
-
-
-@struct()
-class KnownHello(Struct):
-    """A bridge's `hello`, and the account that posted it."""
-
-    account: Opaque
-    hello: Hello
-
-
-@struct()
-class Flags(Struct):
-    """Small facts."""
-
-    asked_at: UInt64
-    """When this member asked to be let in; 0: it did not."""
-    ask_again_at: UInt64
-    """When it asks once more, since what it asked with is used up; 0: it need not."""
-    updated_at: UInt64
-    """When its keys were last fresh."""
-    sent_since: UInt32
-    """How many messages it has sent since."""
-    stuck: Opaque
-    """Why the group cannot be followed, in UTF-8; empty where it can."""
-
-
-@struct()
-class Memory(Struct):
-    """What is small and changes often: one record of the store, in this encoding."""
-
-    version: Annotated[int, Constant(1, 1, "the version of a member's stored memory")]
-    log: Log | None
-    last_commit: Identifier
-    """Mode `room`: the identity of the last Commit's envelope."""
-    intents: tuple[Intent, ...]
-    in_flight: InFlight | None
-    outgoing: tuple[Outgoing, ...]
-    awaited: tuple[Awaited, ...]
-    hellos: tuple[KnownHello, ...]
-    applied: tuple[Identifier, ...]
-    """Identities of the envelopes that the order named last: a copy that comes later is of no use."""
-    removed: tuple[Opaque, ...]
-    """Accounts that somebody removed: they come back by a person's decision alone."""
-    flags: Flags
-
-
-def empty_memory() -> Memory:
-    """Return the memory of a member that has seen nothing."""
-    return Memory(1, None, NO_COMMIT, (), None, (), (), (), (), (), Flags(0, 0, 0, 0, b""))
+__all__ = ["Held", "Person", "Session"]
 
 
 @struct()
@@ -180,10 +59,16 @@ class Session:
     settings: MemberSettings
     client: mls.Client
     group: mls.GroupState | None = None
+    standing: Standing = field(default_factory=firm)
+    """How firmly the group's epoch stands."""
+    left: mls.GroupState | None = None
+    """What is kept of the epoch before, as long as the Commit that led out of it is not settled."""
     memory: Memory = field(default_factory=empty_memory)
     held: dict[bytes, Held] = field(default_factory=dict)
     """By identity, in the order of arrival."""
     people: Mapping[Identity, Person] = field(default_factory=dict)
+    welcomed: tuple[bytes, ...] = ()
+    """References of KeyPackages that some Welcome has answered, the newest first."""
     trust: Mapping[tuple[Account, bytes], Verification] = field(default_factory=dict)
     """What vouches for a signature key of an account: the strongest that was ever recorded."""
     bundles: tuple[mls.KeyPackageBundle, ...] = ()
@@ -206,6 +91,22 @@ class Session:
     def is_active(self) -> bool:
         """Whether this member is in a group that it can follow and speak in."""
         return self.group is not None and self.group.status is mls.Status.ACTIVE and not self.obstacle
+
+    @property
+    def is_following(self) -> bool:
+        """Whether this member takes in what the order says: in the group, or removed by what may yet be void."""
+        return self.is_active or (self.left is not None and not self.obstacle)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is a Commit that this member cannot follow, and that others may yet call void."""
+        return self.group is not None and self.standing.unsettled is not None and self.left is None
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether no Commit of this member's would count now: not before its last one is settled (PROTOCOL.md)."""
+        unsettled = self.standing.unsettled
+        return self.is_waiting or (unsettled is not None and unsettled.author == self.identity.encode())
 
     @property
     def obstacle(self) -> str:

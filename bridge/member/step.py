@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import mls
 from bridge.conversation import Verification
 from bridge.member.environment import environment
+from bridge.member.standing import firm
 from bridge.protocol.authenticated_data import AuthenticatedData, LastCommit, SealHead
 from bridge.protocol.code_points import Mode
 from bridge.protocol.envelope import Envelope
@@ -80,6 +81,38 @@ class Step:
         self.session = replace(self.session, group=transition.state)
         self.spent.extend(transition.spent)
         return transition.output
+
+    def leave(self, made: mls.Transition[mls.Committed]) -> None:
+        """Go on in the state after a Commit, and keep what leads back."""
+        left = mls.leave_behind(self.group)
+        self.session = replace(self.session, group=made.state, left=left)
+        self.spent.extend(mls.spent_unless_kept(made.spent, left))
+
+    def come_back(self) -> None:
+        """Go back to the state before the last Commit. Only where what leads back is kept."""
+        if self.session.left is None:
+            msg = "there is no way back"
+            raise mls.InternalError(msg)
+        self.take(mls.come_back(self.group, self.session.left))
+        self.session = replace(self.session, left=None)
+
+    def forget_left(self) -> None:
+        """Forget what leads back."""
+        if self.session.left is not None:
+            self.spent.extend(mls.forget(self.group, self.session.left))
+            self.session = replace(self.session, left=None)
+
+    def begin_anew(self, made: mls.Transition[Output]) -> Output:
+        """Go on in a group whose state does not follow on the one before: founded, or joined."""
+        if self.session.left is not None:
+            self.spent.extend(self.session.left.secrets())
+        self.session = replace(self.session, left=None, standing=firm())
+        self.begins_anew = True
+        return self.take(made)
+
+    def stand(self, **changes: object) -> None:
+        """Change how firmly the epoch stands."""
+        self.session = replace(self.session, standing=self.session.standing.replace(**changes))
 
     def remember(self, **changes: object) -> None:
         """Change what is small."""

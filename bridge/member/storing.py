@@ -3,10 +3,12 @@
 ============================  ====================================================================================
 where                         what
 ============================  ====================================================================================
-`groups`                      the engine's state, in its parts
+`groups`                      the engine's state, in its parts; apart from it, what leads back to the epoch before
 record space `member`         `Memory`, one record for each member
+record space `standing`       `Standing`, one record for each member: how firmly the epoch stands
 record space `held NAME`      envelopes that wait, by identity
 record space `people NAME`    whoever published a KeyPackage here, by credential identity
+record space `welcomed`       references of the KeyPackages that Welcomes have answered, one record for each member
 record space `identity`       the client's signature key, by account and device
 record space `restored`       the group that a member was in when it was backed up (`bridge.member.restored`)
 `key_packages`                KeyPackages of one's own that are out, with their private keys
@@ -25,7 +27,10 @@ import mls
 from bridge.conversation import Verification
 from bridge.member import restored
 from bridge.member.environment import capabilities
-from bridge.member.state import Held, Memory, Person, Session, empty_memory
+from bridge.member.memory import Memory, empty_memory
+from bridge.member.standing import Standing, firm
+from bridge.member.state import Held, Person, Session
+from bridge.protocol.code_points import HASH_SIZE
 from bridge.protocol.identity import Identity
 from bridge.store import OutboxEntry
 from bridge.store.key_packages import StoredKeyPackage
@@ -45,6 +50,10 @@ __all__ = ["IDENTITY", "MEMBER", "Names", "load", "load_client", "owner_of", "sa
 
 MEMBER = "member"
 """The space of members' memories."""
+STANDING = "standing"
+"""The space of what is kept until a Commit is settled."""
+WELCOMED = "welcomed"
+"""The space of the KeyPackages that are used up."""
 IDENTITY = "identity"
 """The space of clients' signature keys."""
 _SUITE = 1
@@ -109,11 +118,16 @@ async def load(
     held = {key: Held.decode(value) for key, value in await tx.records.items(names.held)}
     people = [_person(key, value) for key, value in await tx.records.items(names.people)]
     packages = await tx.key_packages.list(owner_of(account, room))
+    welcomed = await tx.records.get(WELCOMED, names.key) or b""
     trust: dict[tuple[Account, bytes], Verification] = {}
     for entry in await tx.trust.all(str(account)):
         trust[Account(entry.account), entry.signature_key] = Verification(entry.how)
     group_ids = await tx.groups.list(owner_of(account, room))
-    group = await tx.groups.load(owner_of(account, room), group_ids[0]) if group_ids else None
+    group = left = None
+    if group_ids:
+        group = await tx.groups.load(owner_of(account, room), group_ids[0])
+        left = await tx.groups.load(_owner_of_left(account, room), group_ids[0])
+    stood = await tx.records.get(STANDING, names.key)
     if group is None:
         settings = await restored.bound(tx, names, settings)
     return Session(
@@ -122,9 +136,12 @@ async def load(
         settings,
         client,
         group,
+        firm() if stood is None else Standing.decode(stood),
+        left,
         memory,
         dict(sorted(held.items(), key=lambda item: item[1].place)),
         {person.identity: person for person in people},
+        tuple(welcomed[at : at + HASH_SIZE] for at in range(0, len(welcomed), HASH_SIZE)),
         trust,
         tuple(decode_key_package_bundle(bytes(item.bundle)) for item in packages),
     )
@@ -134,8 +151,8 @@ async def save(tx: MemberTransaction, names: Names, before: Session, step: Step)
     """Write what a step changed, and put what it posts into the outbox and what it tells into the inbox."""
     after = step.session
     await _save_group(tx, before, step)
-    if after.memory != before.memory:
-        await tx.records.put(MEMBER, names.key, after.memory.encode())
+    await _save_left(tx, before, step)
+    await _save_small(tx, names, before, after)
     for identity in before.held.keys() - after.held.keys():
         await tx.records.delete(names.held, identity)
     for identity in after.held.keys() - before.held.keys():
@@ -163,6 +180,15 @@ async def save(tx: MemberTransaction, names: Names, before: Session, step: Step)
         await tx.outbox.add(entry)
 
 
+async def _save_small(tx: MemberTransaction, names: Names, before: Session, after: Session) -> None:
+    if after.memory != before.memory:
+        await tx.records.put(MEMBER, names.key, after.memory.encode())
+    if after.standing != before.standing:
+        await tx.records.put(STANDING, names.key, after.standing.encode())
+    if after.welcomed != before.welcomed:
+        await tx.records.put(WELCOMED, names.key, b"".join(after.welcomed))
+
+
 async def _save_group(tx: MemberTransaction, before: Session, step: Step) -> None:
     after = step.session
     if after.group is before.group or after.group is None:
@@ -172,6 +198,19 @@ async def _save_group(tx: MemberTransaction, before: Session, step: Step) -> Non
         await tx.groups.delete(owner, previous.group_id)
         previous = None
     await tx.groups.save(owner, after.group.group_id, changes(previous, after.group))
+
+
+async def _save_left(tx: MemberTransaction, before: Session, step: Step) -> None:
+    """Write what leads back to the epoch before, or delete it: secrets that nobody needs must be gone."""
+    after, previous = step.session, before.left
+    if after.left is previous:
+        return
+    owner = _owner_of_left(after.account, after.room)
+    if previous is not None and (after.left is None or step.begins_anew):
+        await tx.groups.delete(owner, previous.group_id)
+        previous = None
+    if after.left is not None:
+        await tx.groups.save(owner, after.left.group_id, changes(previous, after.left))
 
 
 async def _save_key_packages(tx: MemberTransaction, before: Session, after: Session, now: int) -> None:
@@ -213,6 +252,10 @@ async def load_client(tx: MemberTransaction, identity: Identity, random: Random)
 def owner_of(account: Account, room: RoomAddress) -> str:
     """Return under what a member's groups are stored: one account can be in the groups of several rooms."""
     return f"{account} {room}"
+
+
+def _owner_of_left(account: Account, room: RoomAddress) -> str:
+    return f"{owner_of(account, room)} before"
 
 
 def _person(key: bytes, value: bytes) -> Person:

@@ -10,7 +10,8 @@ import mls
 from bridge.content import ContentError, MessageId, decode, message_id, render
 from bridge.conversation import DeliveryChanged, DeliveryState, MessageArrived, Notice, RequestRefusedError
 from bridge.member import people
-from bridge.member.state import Awaited, Held, IntentKind, Outgoing
+from bridge.member.memory import Awaited, IntentKind, Outgoing
+from bridge.member.state import Held
 from bridge.member.stopping import stop
 from bridge.order.log import EquivocationError
 from bridge.protocol.authenticated_data import SealHead, open_authenticated_data
@@ -36,6 +37,9 @@ FALLBACK = "This message is encrypted with MLS."
 
 _MAX_OUTGOING = 1_000
 _MAX_EARLY = 2_000
+_MAX_SHOWN = 1_000
+_MAX_SAID = 1 << 18
+"""Bytes of content that are kept until their epoch is settled."""
 
 
 def say(step: Step, content: bytes, identifier: MessageId) -> None:
@@ -59,17 +63,18 @@ def say(step: Step, content: bytes, identifier: MessageId) -> None:
 
 def flush(step: Step) -> None:
     """Encrypt and post what waits. Not while somebody's wish to leave waits: who goes shall not read on."""
-    if not step.session.is_active or step.group.proposals:
+    if not step.session.is_active or step.session.is_waiting or step.group.proposals:
         return
-    for item in step.session.memory.outgoing:
+    while step.session.memory.outgoing and _may_be_said_again(step):
+        item, *others = step.session.memory.outgoing
         made = mls.protect(step.group, step.environment, item.content, authenticated_data=step.authenticated_data)
         sealed = envelope(EnvelopeKind.APPLICATION, step.group.group_id, step.take(made).encode())
         awaited = (*step.session.memory.awaited, Awaited(sealed.identity, item.message_id))
-        step.remember(awaited=awaited)
+        step.remember(awaited=awaited, outgoing=tuple(others))
         step.flag(sent_since=step.session.memory.flags.sent_since + 1)
         step.post(sealed, "application", fallback=FALLBACK)
-    if step.session.memory.outgoing:
-        step.remember(outgoing=())
+        if step.session.standing.unsettled is not None:
+            step.stand(said=(*step.session.standing.said, item))
 
 
 def give_up(step: Step, reason: str) -> None:
@@ -157,6 +162,24 @@ def _open(step: Step, message: PrivateMessage, at: int) -> None:
             pass
 
 
+def _may_be_said_again(step: Step) -> bool:
+    """Whether there is room to keep one more message until its epoch is settled; else it waits unsent."""
+    standing = step.session.standing
+    kept = sum(len(item.content) for item in standing.said)
+    return standing.unsettled is None or (len(standing.said) < _MAX_OUTGOING and kept < _MAX_SAID)
+
+
+def _is_told_already(step: Step, identifier: MessageId, epoch: int) -> bool:
+    """Whether people have read a message before, in an epoch that turned out void."""
+    standing = step.session.standing
+    if identifier in standing.repeats:
+        step.stand(repeats=tuple(other for other in standing.repeats if other != identifier))
+        return True
+    if standing.unsettled is not None and epoch == standing.unsettled.epoch:
+        step.stand(shown=(identifier, *standing.shown)[:_MAX_SHOWN])
+    return False
+
+
 def _tell(step: Step, said: mls.ApplicationMessage, at: int, *, is_late: bool) -> None:
     sender = identity_of_credential(said.sender_leaf.credential)
     try:
@@ -169,6 +192,8 @@ def _tell(step: Step, said: mls.ApplicationMessage, at: int, *, is_late: bool) -
         identifier = message_id(said.data, sender_uri=sender.account, room_uri=content.room_uri, salt=content.salt)
     except (ContentError, ProtocolError) as error:
         step.tell(Notice(f"A message of {sender.account} is not shown: {error}"))
+        return
+    if _is_told_already(step, identifier, said.epoch):
         return
     shown = render(content)
     step.tell(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import bridge.order.log
 from bridge.member import committing, ordering, people, talking
+from bridge.member.standing import Place
 from bridge.member.step import Step
 from bridge.order.fair_queue import QueueStep
 from bridge.order.log import Log
@@ -52,7 +53,7 @@ def _apply_own_commit_early() -> AbstractContextManager[None]:
     def posted(step: Step, body: Any) -> None:  # noqa: ANN401 - a Handshake
         post(step, body)
         data = step.posts[-1].envelope
-        ordering.apply(step, data.encode(), data.identity, LogPosition(0, 0, data.identity))
+        ordering.apply(step, data.encode(), Place(data.identity, LogPosition(0, 0, data.identity), 0))
 
     return replaced(committing, _post_handshake=posted)
 
@@ -63,7 +64,7 @@ def _apply_what_comes_first() -> AbstractContextManager[None]:
     def held(self: Step, identity: bytes, one: Held) -> None:
         hold(self, identity, one)
         if one.kind == EnvelopeKind.HANDSHAKE and self.session.is_active:
-            ordering.apply(self, one.envelope, identity, LogPosition(0, 0, identity))
+            ordering.apply(self, one.envelope, Place(identity, LogPosition(0, 0, identity), 0))
 
     return replaced(Step, hold=held)
 

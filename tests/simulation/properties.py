@@ -73,6 +73,8 @@ def _check_rest(world: World, sessions: dict[str, Session]) -> None:
         elif session.is_active:
             if log is not None and (log.has_gap or log.next_entry is not None):
                 world.watch.violated("nobody is stuck", f"{name} misses a part of the order")
+            if session.standing.unsettled is not None:
+                world.watch.violated("nobody is stuck", f"{name} waits for a verdict")
             if memory.in_flight is not None:
                 world.watch.violated("nobody is stuck", f"{name} waits for the place of its Commit")
             if memory.outgoing:

@@ -31,9 +31,9 @@ from bridge.content import MessageId
 from bridge.conversation import MessageArrived, Verification
 from bridge.member import history
 from bridge.member.environment import capabilities, environment
+from bridge.member.memory import empty_memory
 from bridge.member.role import MemberRole
 from bridge.member.settings import DEFAULT_RETENTION, MemberSettings
-from bridge.member.state import empty_memory
 from bridge.member.storing import MEMBER, Names, load, owner_of, save_client
 from bridge.order.sealing import SealingSettings, Stop
 from bridge.order.sequencer import Sequencer, signing_key

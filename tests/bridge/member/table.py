@@ -15,7 +15,7 @@ from bridge.member.settings import MemberSettings
 from bridge.member.state import Session
 from bridge.member.step import Post, Step
 from bridge.protocol.bodies import Hello, LogPosition
-from bridge.protocol.code_points import EnvelopeKind
+from bridge.protocol.code_points import SEALED_KINDS, EnvelopeKind
 from bridge.protocol.envelope import Envelope, envelope
 from bridge.protocol.identity import Identity
 from bridge.protocol.seal import SealContent, SealEntry, sign_seal, start_of_log
@@ -111,7 +111,7 @@ class Table:
             for other in self.rooms:
                 if other != room and not self.drop(other, sealed):
                     self._deliver(other, RELAYS[other], sealed)
-            if self.is_sealing and sealed.kind in {EnvelopeKind.HANDSHAKE, EnvelopeKind.WELCOME}:
+            if self.is_sealing and sealed.kind in SEALED_KINDS:
                 self.seal(sealed)
 
     def seal(self, *sealed: Envelope) -> None:

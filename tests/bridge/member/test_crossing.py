@@ -17,7 +17,7 @@ from bridge.conversation import (
     Say,
 )
 from bridge.member import people
-from bridge.member.state import IntentKind
+from bridge.member.memory import IntentKind
 from bridge.protocol.bodies import LogPosition, WelcomeBody
 from bridge.protocol.code_points import EnvelopeKind, Mode
 from bridge.protocol.envelope import envelope, open_envelope
@@ -71,6 +71,18 @@ def test_who_comes_after_somebody_left_does_not_let_them_in_with_what_the_histor
         table.pass_time(4_000)
     assert not table.seats["bob"].session.is_active
     assert not any(who.account == "matrix:u/bob:one" for _, who, _ in dave.session.members())
+
+
+def test_nor_with_a_history_in_which_the_welcome_stands_before_what_it_answers() -> None:
+    """Servers that federate have orders of their own."""
+    table = three()
+    table.do("bob", Leave())
+    for _ in range(4):
+        table.pass_time(4_000)
+    dave = table.sit_down("dave")
+    table.posted.sort(key=lambda item: item[2].kind != EnvelopeKind.WELCOME)
+    give_history(table, dave)
+    assert not any(person.asks for who, person in dave.session.people.items() if who.account == "matrix:u/bob:one")
 
 
 def test_who_left_and_asks_again_is_let_in_again() -> None:

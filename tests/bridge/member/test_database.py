@@ -17,6 +17,8 @@ from bridge.store import StoreKey
 from bridge.store.member import MemberStore
 from tests.bridge.member.table import XMPP, Seat, Table
 from tests.bridge.member.test_groups import introduce, texts
+from tests.bridge.member.test_settling import update
+from tests.mls.spoiling import spoiling
 
 
 class StoredTable(Table):
@@ -106,3 +108,20 @@ def test_trust_outlives_everything(table: StoredTable) -> None:
     levels = {str(account): level.value for (account, _), level in alice.trust.items()}
     assert levels["matrix:u/bob:one"] == "first-use"
     assert levels["xmpp:carol@two"] == "compared"
+
+
+def test_the_way_back_outlives_every_restart(table: StoredTable) -> None:
+    sit_down(table)
+    before = table.epochs()
+    with spoiling(0, 1):
+        update(table, "alice")
+    table.do("alice", Say("Into the void."))
+    assert len(table.epochs()) == 2
+    table.pass_time(2_000)
+    table.pass_time(62_000)
+    assert table.epochs() == before
+    assert texts(table, "bob") == texts(table, "carol") == ["Into the void."]
+    table.pass_time(62_000)
+    assert len(table.epochs()) == 1
+    assert table.epochs() != before
+    assert all(seat.session.left is None for seat in table.seats.values())

@@ -27,7 +27,7 @@ from bridge.conversation import (
     Verify,
 )
 from bridge.member import committing
-from bridge.member.state import IntentKind
+from bridge.member.memory import IntentKind
 from bridge.protocol.code_points import EnvelopeKind
 from tests.bridge.member.table import XMPP, Table
 

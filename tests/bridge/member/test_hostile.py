@@ -22,7 +22,8 @@ from bridge.conversation import (
 )
 from bridge.member import committing
 from bridge.member.environment import capabilities, environment
-from bridge.member.state import IntentKind, Session
+from bridge.member.memory import IntentKind
+from bridge.member.state import Session
 from bridge.protocol.bodies import Handshake, KeyPackagePurpose, LogPosition, PublishedKeyPackage, WelcomeBody
 from bridge.protocol.code_points import EnvelopeKind
 from bridge.protocol.envelope import envelope, open_envelope
@@ -325,10 +326,7 @@ def test_a_gap_in_the_seals_is_named() -> None:
     table.drop = lambda room, sealed: room == XMPP and sealed.kind == EnvelopeKind.SEAL
     table.do("alice", Remove("bob"))
     table.drop = lambda _room, _sealed: False
-    with table.step(table.seats["alice"]) as step:
-        committing.want(step, IntentKind.UPDATE, at_once=True)
-        committing.commit_what_is_due(step)
-    table.run()
+    table.pass_time(62_000)  # Carol has not said that she could follow: Alice settles it, by a seal behind the lost one
     status = table.do("carol", Status())
     assert isinstance(status, StatusShown)
     assert status.held.startswith("the seal after number")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bridge.conversation import Say
 from bridge.member import committing
-from bridge.member.state import IntentKind
+from bridge.member.memory import IntentKind
 from bridge.service.waiting import Pause
 from tests.bridge.member.test_groups import texts, three
 

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bridge.member.state import Memory
+from bridge.member.memory import Memory
 from bridge.store import StoreKey
 from bridge.store.member import MemberStore
 
