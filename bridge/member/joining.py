@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bridge.member.step import Step
     from bridge.protocol.envelope import Envelope
 
-__all__ = ["ask", "publish_key_package", "take_welcome"]
+__all__ = ["ask", "catch_up_with_the_room", "publish_key_package", "take_welcome"]
 
 log = structlog.get_logger("member.join")
 
@@ -138,13 +138,13 @@ def _catch_up(step: Step) -> None:
             except ProtocolError as error:
                 log.info("dropped", reason=error.what)
     if step.session.order.mode is Mode.ROOM:
-        _catch_up_with_the_room(step)
+        catch_up_with_the_room(step)
     ordering.walk(step)
     talking.open_held(step)
     people.reconsider(step)
 
 
-def _catch_up_with_the_room(step: Step) -> None:
+def catch_up_with_the_room(step: Step) -> None:
     """Mode `room`: take in what the order has named behind the Commit which let this member in."""
     waiting = [(identity, held) for identity, held in step.session.held.items() if held.kind in SEALED_KINDS]
     identities = [identity for identity, _ in waiting]

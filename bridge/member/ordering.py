@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 import mls
-from bridge.conversation import Alarm, MemberCame, MemberWent, Removed, Verification
+from bridge.conversation import Alarm, MemberCame, MemberWent, Notice, Removed, Verification
 from bridge.member import committing, notices, people, settling, talking, verdicts
 from bridge.member.epochs import tell_epoch
+from bridge.member.losing import ANOTHER_COPY, lose
 from bridge.member.memory import IntentKind
 from bridge.member.standing import Place
 from bridge.member.stopping import stop
@@ -30,7 +31,7 @@ from bridge.protocol.identity import identity_of_credential
 from bridge.protocol.verdicts import VERDICTS
 from mls.errors import DecodeError, RuleError
 from mls.registry import ContentType
-from mls.wire.framing import PrivateMessage, PublicMessage
+from mls.wire.framing import NewMemberCommit, PrivateMessage, PublicMessage
 from mls.wire.message import MLSMessage
 from mls.wire.proposals import Remove, SelfRemove
 
@@ -146,7 +147,7 @@ def _apply_handshake(step: Step, sealed: Envelope, place: Place) -> str:
             step.take(made)
             committing.want(step, IntentKind.LET_GO)
         case mls.OwnMessage(is_known=False):
-            stop(step, "another copy of this member is at work")
+            lose(step, ANOTHER_COPY)
         case _:
             step.take(made)
     return ""
@@ -194,7 +195,7 @@ def _without(step: Step, body: Handshake, message: MLSMessage, place: Place, err
         return str(error)
     reason = _why_not(step, body, there, place)
     if settling.author_of(step, there)[1] == step.session.identity:
-        stop(step, "another copy of this member is at work")
+        lose(step, ANOTHER_COPY)
     elif not reason:
         settling.finish(step)
         settling.wait(step, there, place, str(error))
@@ -226,8 +227,10 @@ def _message_of(body: Handshake) -> MLSMessage:
             return message
         case PublicMessage(content=content) if isinstance(content.content, SelfRemove):
             return message
+        case PublicMessage(content=content) if isinstance(content.sender, NewMemberCommit):
+            return message
         case _:
-            raise ProtocolError("a handshake that is neither private nor a wish to leave")
+            raise ProtocolError("a handshake that is neither private, nor a wish to leave, nor somebody's return")
 
 
 def _enter(step: Step, committed: mls.Committed, there: mls.Foreseen) -> None:
@@ -235,6 +238,9 @@ def _enter(step: Step, committed: mls.Committed, there: mls.Foreseen) -> None:
     _, author = settling.author_of(step, there)
     by = author.account
     removed = {item.proposal.removed for item in committed.proposals if isinstance(item.proposal, Remove)}
+    if isinstance(committed.committer, NewMemberCommit):
+        _enter_after_return(step, committed, by)
+        return
     if committed.is_own and settling.has_path(there):
         step.flag(updated_at=step.now, sent_since=0)
     for change in committed.changes:
@@ -258,11 +264,28 @@ def _enter(step: Step, committed: mls.Committed, there: mls.Foreseen) -> None:
         step.remember(intents=(), in_flight=None)
         step.tell(Removed(by, step.now))
         return
+    notices.give(step, author)
+    _go_on(step)
+
+
+def _enter_after_return(step: Step, committed: mls.Committed, by: str) -> None:
+    """Do what follows from somebody's return: nobody has come, and nobody has gone."""
+    if committed.removed_us:
+        why = "another copy of this program's state has come back in its place: let one alone run"
+        talking.give_up(step, why)
+        step.remember(intents=(), in_flight=None)
+        step.tell(Removed(by, step.now, why))
+        return
+    step.tell(Notice(f"{by} had lost the thread, and is back in the group."))
+    _go_on(step)
+
+
+def _go_on(step: Step) -> None:
+    """Go on in a new epoch."""
     tell_epoch(step)
     if step.session.memory.in_flight is not None:  # it was made in the epoch that is over
         step.remember(in_flight=None)
     committing.prune(step)
-    notices.give(step, author)
     people.reconsider(step)
 
 

@@ -8,10 +8,23 @@ import structlog
 
 import mls
 from bridge.conversation import Alarm, Notice, PlaintextShown
-from bridge.member import committing, founding, housekeeping, joining, ordering, people, talking, verdicts
+from bridge.member import (
+    answering,
+    committing,
+    founding,
+    housekeeping,
+    joining,
+    losing,
+    ordering,
+    people,
+    returning,
+    talking,
+    verdicts,
+)
 from bridge.member.memory import KnownHello
 from bridge.member.standing import Place
 from bridge.member.state import Held
+from bridge.protocol.asking import SealedGroupInfo
 from bridge.protocol.bodies import Hello, LogPosition, open_body
 from bridge.protocol.code_points import SEALED_KINDS, EnvelopeKind, Mode
 from bridge.protocol.envelope import envelope, open_envelope
@@ -62,15 +75,29 @@ def take_event(step: Step, event: RoomEvent) -> None:
 
 
 def do_what_is_due(step: Step) -> None:
-    """Found the group where that is wanted and possible, commit what is due, send what waits."""
+    """Found the group where that is wanted and possible, commit what is due, send what waits; help, and be helped."""
+    _come_back(step)
     housekeeping.keep_house(step)
     session = step.session
     if session.group is None and session.settings.create and not _knows_a_group(step):
         founding.found(step)
     committing.watch_in_flight(step)
+    losing.watch(step)
     verdicts.speak(step)
+    answering.answer(step)
     committing.commit_what_is_due(step)
     talking.flush(step)
+
+
+def _come_back(step: Step) -> None:
+    """Go on with what brings a member back that has lost the thread."""
+    returning.go_on(step)
+    if not returning.look(step):
+        return
+    if step.session.order.mode is Mode.ROOM:
+        joining.catch_up_with_the_room(step)
+    ordering.walk(step)
+    talking.open_held(step)
 
 
 def _take_envelope(step: Step, seen: EnvelopeSeen) -> None:
@@ -86,10 +113,6 @@ def _take_envelope(step: Step, seen: EnvelopeSeen) -> None:
 
 def _take(step: Step, seen: EnvelopeSeen, sealed: Envelope) -> None:
     match sealed.kind:
-        case EnvelopeKind.HELLO:
-            _take_hello(step, seen.origin.sender, open_body(Hello, sealed))
-        case EnvelopeKind.KEY_PACKAGE:
-            people.take_key_package(step, seen.origin, sealed)
         case EnvelopeKind.WELCOME:
             # Its place in the order has to be passed one day; for that it is enough to know that it is here.
             _await_order(step, seen, sealed, envelope(EnvelopeKind.WELCOME, sealed.group_id, b""))
@@ -100,8 +123,24 @@ def _take(step: Step, seen: EnvelopeSeen, sealed: Envelope) -> None:
             if not _is_member(step):
                 # Of the group that this member comes into, or comes back into: its Welcome says from where they count.
                 _hold(step, seen, sealed, sealed)
-            if step.session.is_following:
+            if step.session.is_following or step.session.is_returning:
                 ordering.take_seal(step, open_body(Seal, sealed))
+        case _:
+            _take_unordered(step, seen, sealed)
+
+
+def _take_unordered(step: Step, seen: EnvelopeSeen, sealed: Envelope) -> None:
+    match sealed.kind:
+        case EnvelopeKind.HELLO:
+            _take_hello(step, seen.origin.sender, open_body(Hello, sealed))
+        case EnvelopeKind.KEY_PACKAGE:
+            people.take_key_package(step, seen.origin, sealed)
+        case EnvelopeKind.REQUEST:
+            answering.take_request(step, sealed, seen.origin.at)
+        case EnvelopeKind.GROUP_INFO:
+            body = open_body(SealedGroupInfo, sealed)
+            answering.somebody_answered(step, body.nonce)
+            returning.take_group_info(step, sealed, body)
         case EnvelopeKind.APPLICATION:
             if seen.transaction is not None:
                 talking.reflected(step, sealed.identity)

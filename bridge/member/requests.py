@@ -172,6 +172,7 @@ def _held(session: Session) -> str:
     """Return what holds this member up, empty where nothing does."""
     log = session.memory.log
     reasons = (
+        (session.is_returning, f"on the way back into the group: {session.obstacle}"),
         (bool(session.obstacle), session.obstacle),
         (not session.is_active, "you were removed from the group"),
         (session.is_waiting, "a change to the group cannot be followed here: the others' verdict on it is awaited"),

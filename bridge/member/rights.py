@@ -12,8 +12,8 @@ from bridge.protocol.code_points import ORDER_EXTENSION, Right
 from bridge.protocol.errors import ProtocolError
 from bridge.protocol.identity import Identity, identity_of_credential
 from bridge.protocol.order import Order, find_order
-from mls.wire.framing import Member
-from mls.wire.proposals import Add, GroupContextExtensions, Remove, SelfRemove
+from mls.wire.framing import Member, NewMemberCommit
+from mls.wire.proposals import Add, ExternalInit, GroupContextExtensions, Remove, SelfRemove
 
 if TYPE_CHECKING:
     from mls.group.environment import ProposalList, Proposed
@@ -47,8 +47,10 @@ def may_commit(order: Order, committer: Identity, proposed: Add | Remove, subjec
 
 def _why_not(commit: ProposalList) -> str | None:
     order = find_order(commit.context.extensions)
+    if isinstance(commit.committer, NewMemberCommit):
+        return _why_not_return(commit)
     if not isinstance(commit.committer, Member):
-        return "Commits and proposals come from members"
+        return "Commits and proposals come from members, or from who comes back"
     committer = _identity(commit.tree, commit.committer.leaf_index)
     for item in commit.proposals:
         reason = _why_not_proposal(commit, order, committer, item)
@@ -56,6 +58,21 @@ def _why_not(commit: ProposalList) -> str | None:
             return reason
     if commit.path_leaf is not None and identity_of_credential(commit.path_leaf.credential) != committer:
         return "a member cannot become somebody else"
+    return None
+
+
+def _why_not_return(commit: ProposalList) -> str | None:
+    """An external Commit does one thing: it replaces its author's own leaf (PROTOCOL.md, "Coming back")."""
+    removed = [item.proposal.removed for item in commit.proposals if isinstance(item.proposal, Remove)]
+    kinds = {type(item.proposal) for item in commit.proposals}
+    by_value = all(item.reference is None for item in commit.proposals)
+    if len(removed) != 1 or kinds != {Remove, ExternalInit} or len(commit.proposals) != len(kinds) or not by_value:
+        return "an external Commit does nothing but replace a leaf"
+    old, new = commit.tree.leaf(removed[0]), commit.path_leaf
+    if old is None or new is None:
+        return "an external Commit replaces a leaf that is there"
+    if new.signature_key != old.signature_key or new.credential != old.credential:
+        return "an external Commit replaces nobody's leaf but its author's"
     return None
 
 

@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING
 
 import mls
 from bridge.conversation import Alarm, MessageArrived, Said, Say, Told
-from bridge.member import committing, failing, history, housekeeping, joining, receiving, requests, storing, verdicts
+from bridge.member import (
+    answering,
+    committing,
+    failing,
+    history,
+    housekeeping,
+    joining,
+    losing,
+    receiving,
+    requests,
+    returning,
+    storing,
+    verdicts,
+)
 from bridge.member.happenings import encode_happening
 from bridge.member.step import Step
 from bridge.member.storing import Names, owner_of
@@ -92,7 +105,8 @@ class MemberRole:
     def next_wake(self) -> int | None:
         if self._failures:
             return 0
-        times = (module.next_due(self.session) for module in (committing, housekeeping, verdicts))
+        concerns = (committing, housekeeping, verdicts, losing, returning, answering)
+        times = (concern.next_due(self.session) for concern in concerns)
         return min((time for time in times if time is not None), default=None)
 
     async def wake(self, tx: Transaction, *, now: int) -> AfterCommit:

@@ -21,8 +21,8 @@ from bridge.content import MessageId
 from bridge.conversation import DeliveryChanged, DeliveryState, Notice
 from bridge.member import committing, people
 from bridge.member.epochs import tell_epoch
+from bridge.member.losing import lose
 from bridge.member.standing import Before, Unsettled, Voice
-from bridge.member.stopping import stop
 from bridge.protocol.bodies import WelcomeBody
 from bridge.protocol.code_points import EnvelopeKind
 from bridge.protocol.envelope import envelope
@@ -99,7 +99,7 @@ def finish(step: Step) -> None:
 def give_up_waiting(step: Step) -> None:
     """Take note that the others went on where this member cannot follow."""
     step.stand(unsettled=None)
-    stop(step, "the others took up a change to the group that cannot be followed here")
+    lose(step, "the others took up a change to it that cannot be followed here")
 
 
 def take_back(step: Step) -> None:
@@ -145,9 +145,9 @@ def author_of(step: Step, there: mls.Foreseen) -> tuple[int, Identity]:
     match there.committed.committer:
         case Member(leaf_index=index):
             leaf = there.tree.leaf(index)
-        case other:
-            msg = f"a Commit by {other} was let through"
-            raise mls.InternalError(msg)
+        case _:  # who comes back: the only one whom such a Commit adds
+            index = next(change.index for change in there.committed.changes if isinstance(change, mls.MemberAdded))
+            leaf = there.tree.leaf(index)
     if leaf is None:
         msg = f"who committed has no leaf in epoch {step.group.epoch + 1}"
         raise mls.InternalError(msg)

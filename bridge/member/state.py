@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import mls
 from bridge.conversation import Verification
 from bridge.member.memory import Memory, empty_memory
+from bridge.member.recovery import Recovery, nothing_lost
 from bridge.member.settings import MemberSettings
 from bridge.member.standing import Standing, firm
 from bridge.protocol.identity import Identity, identity_of_credential
@@ -63,7 +64,10 @@ class Session:
     """How firmly the group's epoch stands."""
     left: mls.GroupState | None = None
     """What is kept of the epoch before, as long as the Commit that led out of it is not settled."""
+    coming: mls.GroupState | None = None
+    """The state behind one's own external Commit, until a member has shown that it counts."""
     memory: Memory = field(default_factory=empty_memory)
+    recovery: Recovery = field(default_factory=nothing_lost)
     held: dict[bytes, Held] = field(default_factory=dict)
     """By identity, in the order of arrival."""
     people: Mapping[Identity, Person] = field(default_factory=dict)
@@ -96,6 +100,11 @@ class Session:
     def is_following(self) -> bool:
         """Whether this member takes in what the order says: in the group, or removed by what may yet be void."""
         return self.is_active or (self.left is not None and not self.obstacle)
+
+    @property
+    def is_returning(self) -> bool:
+        """Whether this member has lost the thread, and is on its way back."""
+        return self.recovery.returning is not None
 
     @property
     def is_waiting(self) -> bool:

@@ -102,17 +102,29 @@ class Step:
             self.spent.extend(mls.forget(self.group, self.session.left))
             self.session = replace(self.session, left=None)
 
+    def forget_coming(self) -> None:
+        """Forget an external Commit of one's own that nobody has taken up."""
+        if self.session.coming is not None:
+            self.spent.extend(self.session.coming.secrets())
+            self.session = replace(self.session, coming=None)
+
     def begin_anew(self, made: mls.Transition[Output]) -> Output:
         """Go on in a group whose state does not follow on the one before: founded, or joined."""
-        if self.session.left is not None:
-            self.spent.extend(self.session.left.secrets())
-        self.session = replace(self.session, left=None, standing=firm())
+        for gone in (self.session.group, self.session.left, self.session.coming):
+            if gone is not None:
+                self.spent.extend(gone.secrets())
+        self.session = replace(self.session, left=None, coming=None, standing=firm())
+        self.recover(returning=None, behind_since=0, pending=())
         self.begins_anew = True
         return self.take(made)
 
     def stand(self, **changes: object) -> None:
         """Change how firmly the epoch stands."""
         self.session = replace(self.session, standing=self.session.standing.replace(**changes))
+
+    def recover(self, **changes: object) -> None:
+        """Change what is kept on the way back."""
+        self.session = replace(self.session, recovery=self.session.recovery.replace(**changes))
 
     def remember(self, **changes: object) -> None:
         """Change what is small."""

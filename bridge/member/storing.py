@@ -3,11 +3,13 @@
 ============================  ====================================================================================
 where                         what
 ============================  ====================================================================================
-`groups`                      the engine's state, in its parts; apart from it, what leads back to the epoch before
+`groups`                      the engine's state, in its parts; apart from it, what leads back to the epoch before, and
+                              the state behind an external Commit of one's own
 record space `member`         `Memory`, one record for each member
 record space `standing`       `Standing`, one record for each member: how firmly the epoch stands
 record space `held NAME`      envelopes that wait, by identity
 record space `people NAME`    whoever published a KeyPackage here, by credential identity
+record space `recovery`       `Recovery`, one record for each member
 record space `welcomed`       references of the KeyPackages that Welcomes have answered, one record for each member
 record space `identity`       the client's signature key, by account and device
 record space `restored`       the group that a member was in when it was backed up (`bridge.member.restored`)
@@ -28,6 +30,7 @@ from bridge.conversation import Verification
 from bridge.member import restored
 from bridge.member.environment import capabilities
 from bridge.member.memory import Memory, empty_memory
+from bridge.member.recovery import Recovery, nothing_lost
 from bridge.member.standing import Standing, firm
 from bridge.member.state import Held, Person, Session
 from bridge.protocol.code_points import HASH_SIZE
@@ -52,11 +55,15 @@ MEMBER = "member"
 """The space of members' memories."""
 STANDING = "standing"
 """The space of what is kept until a Commit is settled."""
+RECOVERY = "recovery"
+"""The space of what is kept on the way back."""
 WELCOMED = "welcomed"
 """The space of the KeyPackages that are used up."""
 IDENTITY = "identity"
 """The space of clients' signature keys."""
 _SUITE = 1
+_BEFORE, _COMING = "before", "coming"
+"""Under what other states of a group are kept: of the epoch before, and behind an external Commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +130,13 @@ async def load(
     for entry in await tx.trust.all(str(account)):
         trust[Account(entry.account), entry.signature_key] = Verification(entry.how)
     group_ids = await tx.groups.list(owner_of(account, room))
-    group = left = None
+    group = left = coming = None
     if group_ids:
         group = await tx.groups.load(owner_of(account, room), group_ids[0])
-        left = await tx.groups.load(_owner_of_left(account, room), group_ids[0])
+        left = await tx.groups.load(_beside(account, room, _BEFORE), group_ids[0])
+        coming = await tx.groups.load(_beside(account, room, _COMING), group_ids[0])
     stood = await tx.records.get(STANDING, names.key)
+    lost = await tx.records.get(RECOVERY, names.key)
     if group is None:
         settings = await restored.bound(tx, names, settings)
     return Session(
@@ -138,7 +147,9 @@ async def load(
         group,
         firm() if stood is None else Standing.decode(stood),
         left,
+        coming,
         memory,
+        nothing_lost() if lost is None else Recovery.decode(lost),
         dict(sorted(held.items(), key=lambda item: item[1].place)),
         {person.identity: person for person in people},
         tuple(welcomed[at : at + HASH_SIZE] for at in range(0, len(welcomed), HASH_SIZE)),
@@ -151,7 +162,8 @@ async def save(tx: MemberTransaction, names: Names, before: Session, step: Step)
     """Write what a step changed, and put what it posts into the outbox and what it tells into the inbox."""
     after = step.session
     await _save_group(tx, before, step)
-    await _save_left(tx, before, step)
+    await _save_beside(tx, step, _BEFORE, before.left, after.left)
+    await _save_beside(tx, step, _COMING, before.coming, after.coming)
     await _save_small(tx, names, before, after)
     for identity in before.held.keys() - after.held.keys():
         await tx.records.delete(names.held, identity)
@@ -185,6 +197,8 @@ async def _save_small(tx: MemberTransaction, names: Names, before: Session, afte
         await tx.records.put(MEMBER, names.key, after.memory.encode())
     if after.standing != before.standing:
         await tx.records.put(STANDING, names.key, after.standing.encode())
+    if after.recovery != before.recovery:
+        await tx.records.put(RECOVERY, names.key, after.recovery.encode())
     if after.welcomed != before.welcomed:
         await tx.records.put(WELCOMED, names.key, b"".join(after.welcomed))
 
@@ -200,17 +214,18 @@ async def _save_group(tx: MemberTransaction, before: Session, step: Step) -> Non
     await tx.groups.save(owner, after.group.group_id, changes(previous, after.group))
 
 
-async def _save_left(tx: MemberTransaction, before: Session, step: Step) -> None:
-    """Write what leads back to the epoch before, or delete it: secrets that nobody needs must be gone."""
-    after, previous = step.session, before.left
-    if after.left is previous:
+async def _save_beside(
+    tx: MemberTransaction, step: Step, what: str, before: mls.GroupState | None, after: mls.GroupState | None
+) -> None:
+    """Write a state that is kept besides, or delete it: secrets that nobody needs must be gone."""
+    if after is before:
         return
-    owner = _owner_of_left(after.account, after.room)
-    if previous is not None and (after.left is None or step.begins_anew):
-        await tx.groups.delete(owner, previous.group_id)
-        previous = None
-    if after.left is not None:
-        await tx.groups.save(owner, after.left.group_id, changes(previous, after.left))
+    owner = _beside(step.session.account, step.session.room, what)
+    if before is not None and (after is None or step.begins_anew or after.revision <= before.revision):
+        await tx.groups.delete(owner, before.group_id)
+        before = None
+    if after is not None:
+        await tx.groups.save(owner, after.group_id, changes(before, after))
 
 
 async def _save_key_packages(tx: MemberTransaction, before: Session, after: Session, now: int) -> None:
@@ -254,8 +269,8 @@ def owner_of(account: Account, room: RoomAddress) -> str:
     return f"{account} {room}"
 
 
-def _owner_of_left(account: Account, room: RoomAddress) -> str:
-    return f"{owner_of(account, room)} before"
+def _beside(account: Account, room: RoomAddress, what: str) -> str:
+    return f"{owner_of(account, room)} {what}"
 
 
 def _person(key: bytes, value: bytes) -> Person:

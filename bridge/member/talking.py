@@ -10,6 +10,7 @@ import mls
 from bridge.content import ContentError, MessageId, decode, message_id, render
 from bridge.conversation import DeliveryChanged, DeliveryState, MessageArrived, Notice, RequestRefusedError
 from bridge.member import people
+from bridge.member.losing import ANOTHER_COPY, lose
 from bridge.member.memory import Awaited, IntentKind, Outgoing
 from bridge.member.state import Held
 from bridge.member.stopping import stop
@@ -47,7 +48,7 @@ def say(step: Step, content: bytes, identifier: MessageId) -> None:
     session = step.session
     if session.group is None:
         raise RequestRefusedError("You are not in the group yet.", next_step="Somebody has to let you in first.")
-    if not session.is_active:
+    if not session.is_active and not session.is_returning:
         why = session.obstacle or "you were removed from the group"
         raise RequestRefusedError(f"Nothing can be sent: {why}.")
     if any(intent.kind is IntentKind.LEAVE for intent in session.memory.intents):
@@ -109,8 +110,9 @@ def take_application(step: Step, sealed: Envelope, held: Held) -> None:
     _open(step, message, held.at)
 
 
-def forget_earlier(step: Step) -> None:
-    """Forget what was said before this member came in: it never had the keys."""
+def forget_earlier(step: Step) -> int:
+    """Forget what was said before this member came in, and return how much: it never had the keys."""
+    forgotten = 0
     for identity, held in list(step.session.held.items()):
         if held.kind != EnvelopeKind.APPLICATION:
             continue
@@ -119,7 +121,9 @@ def forget_earlier(step: Step) -> None:
         except ProtocolError:
             is_readable = False
         if not is_readable:
+            forgotten += 1
             step.release(identity)
+    return forgotten
 
 
 def open_held(step: Step) -> None:
@@ -157,7 +161,7 @@ def _open(step: Step, message: PrivateMessage, at: int) -> None:
             step.take(made)
             _tell(step, said, at, is_late=message.epoch < current)
         case mls.OwnMessage(is_known=False):
-            stop(step, "another copy of this member is at work")
+            lose(step, ANOTHER_COPY)
         case _:
             pass
 

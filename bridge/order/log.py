@@ -81,6 +81,20 @@ class Log(Struct):
         """Whether a later seal is known and the next one is not."""
         return bool(self.ahead) and self.next_seal is None
 
+    @property
+    def newest(self) -> LogPosition:
+        """The newest seal that is known, whether or not it can be taken in."""
+        return self.ahead[-1].position if self.ahead else self.position
+
+    def moved_to(self, position: LogPosition) -> Log:
+        """Return the log of somebody who goes on behind another seal, with what is known of what follows.
+
+        Raises `EquivocationError` where that does not follow.
+        """
+        ahead = tuple(item for item in self.ahead if item.seq > position.seq)
+        behind = (self.position, *self.behind)[:_REMEMBERED]
+        return _settled(self.replace(position=position, taken=0, ahead=ahead, behind=behind))
+
     def advance(self) -> Log:
         """Return the log with the next entry taken in."""
         return _settled(self.replace(taken=self.taken + 1))

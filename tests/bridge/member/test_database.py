@@ -125,3 +125,16 @@ def test_the_way_back_outlives_every_restart(table: StoredTable) -> None:
     assert len(table.epochs()) == 1
     assert table.epochs() != before
     assert all(seat.session.left is None for seat in table.seats.values())
+
+
+def test_the_way_back_into_the_group_outlives_every_restart(table: StoredTable) -> None:
+    sit_down(table)
+    with spoiling(1):
+        update(table, "alice")
+    table.pass_time(2_000)
+    table.do("carol", Say("I was away."))
+    for _ in range(5):
+        table.pass_time(3_000)
+    assert texts(table, "alice") == texts(table, "bob") == ["I was away."]
+    assert len(table.epochs()) == 1
+    assert all(seat.session.is_active and seat.session.coming is None for seat in table.seats.values())

@@ -1,0 +1,138 @@
+"""Helping those back who have lost the thread: a GroupInfo for who asks under the signature of a leaf.
+
+Of the members one answers: each has a rank that is hashed from leaf, epoch and request, and answers when its turn
+comes, unless somebody has. A GroupInfo lets its reader into the group by a Commit that all members judge; it is
+encrypted to the one who asked, and only who is in the group can ask.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+import mls
+from bridge.member.committing import is_behind
+from bridge.member.recovery import Answered, Pending
+from bridge.protocol.asking import RejoinWanted, open_request, rejoin_is_signed, seal_group_info
+from bridge.protocol.bodies import LogPosition
+from bridge.protocol.errors import ProtocolError
+
+if TYPE_CHECKING:
+    from bridge.member.state import Session
+    from bridge.member.step import Step
+    from bridge.protocol.asking import Request
+    from bridge.protocol.envelope import Envelope
+
+__all__ = ["answer", "next_due", "somebody_answered", "take_request"]
+
+log = structlog.get_logger("member.answer")
+
+_TURN: Final = 1_000
+"""Milliseconds between two turns."""
+_MAX_TURNS: Final = 12
+_MAX_PENDING: Final = 16
+_OLD: Final = 120_000
+"""Milliseconds after which a request is not answered any more: who asked has asked again."""
+_APART: Final = 15_000
+"""Milliseconds between two answers to one leaf, at the least: a GroupInfo is large, and a request is small."""
+
+
+def take_request(step: Step, sealed: Envelope, at: int) -> None:
+    """Keep a request that this member can answer. `at` is when the room had it. Raises `ProtocolError`."""
+    request = open_request(sealed)
+    recovery = step.session.recovery
+    if (
+        not step.session.is_active
+        or step.now - at > _OLD
+        or any(one.nonce == request.nonce for one in recovery.pending)
+    ):
+        return
+    match request.wanted:
+        case RejoinWanted() as wanted:
+            _require_member(step, request, wanted)
+            if any(one.leaf == wanted.leaf and abs(step.now - one.at) < _APART for one in recovery.answered):
+                raise ProtocolError("a request by one who has just been answered")
+            others = tuple(one for one in recovery.pending if one.leaf != wanted.leaf)
+            due = step.now + _rank(step.session, request, wanted.leaf) * _TURN
+            asked = Pending(request.nonce, wanted.leaf, wanted.public_key, step.now, due)
+            step.recover(pending=(*others, asked)[-_MAX_PENDING:])
+        case _:
+            return
+
+
+def somebody_answered(step: Step, nonce: bytes) -> None:
+    """Take note that a request is answered."""
+    pending = step.session.recovery.pending
+    if any(one.nonce == nonce for one in pending):
+        step.recover(pending=tuple(one for one in pending if one.nonce != nonce))
+
+
+def answer(step: Step) -> None:
+    """Answer what is due, as far as this member can tell where the group stands."""
+    session = step.session
+    old = [one for one in session.recovery.pending if not 0 <= step.now - one.asked_at <= _OLD]
+    for one in old:
+        somebody_answered(step, one.nonce)
+    if not _can_answer(session):
+        return
+    for one in step.session.recovery.pending:
+        if one.due <= step.now:
+            somebody_answered(step, one.nonce)
+            _answer(step, one)
+
+
+def next_due(session: Session) -> int | None:
+    """Return when there is something to do, `None` for never."""
+    if not session.recovery.pending or not _can_answer(session):
+        return None
+    return min(one.due for one in session.recovery.pending)
+
+
+def _can_answer(session: Session) -> bool:
+    return session.is_active and session.standing.unsettled is None and not is_behind(session)
+
+
+def _answer(step: Step, one: Pending) -> None:
+    group, known = step.group, step.session.memory.log
+    if group.public.tree.leaf(one.leaf) is None:
+        return
+    stands_at = LogPosition(0, 0, step.session.memory.last_commit) if known is None else known.position
+    try:
+        sealed = seal_group_info(
+            group.suite,
+            one.public_key,
+            step.random,
+            group_id=group.group_id,
+            nonce=one.nonce,
+            stands_at=stands_at,
+            group_info=mls.group_info(group).encode(),
+        )
+    except ProtocolError as error:
+        log.info("refused", reason=error.what)
+        return
+    step.post(sealed, "group info")
+    others = tuple(other for other in step.session.recovery.answered if other.leaf != one.leaf)
+    step.recover(answered=(Answered(one.leaf, step.now), *others)[:_MAX_PENDING])
+
+
+def _require_member(step: Step, request: Request, wanted: RejoinWanted) -> None:
+    """Check that a request is signed by its leaf, another's than one's own. Raises `ProtocolError`."""
+    group = step.group
+    leaf = group.public.tree.leaf(wanted.leaf)
+    if leaf is None or wanted.leaf == group.own_leaf:
+        raise ProtocolError("a request by a leaf that is not in the group, or by this member itself")
+    key, group_id = leaf.signature_key, group.group_id
+    if not rejoin_is_signed(group.suite, key, group_id=group_id, nonce=request.nonce, wanted=wanted):
+        raise ProtocolError("a request that its leaf has not signed")
+
+
+def _rank(session: Session, request: Request, asking: int) -> int:
+    group = session.group
+    if group is None:
+        return 0
+    seed = group.epoch.to_bytes(8, "big") + request.nonce
+    helpers = [leaf for leaf, _ in group.members() if leaf != asking]
+    order = sorted(helpers, key=lambda leaf: hashlib.sha256(seed + leaf.to_bytes(4, "big")).digest())
+    return min(order.index(group.own_leaf), _MAX_TURNS)

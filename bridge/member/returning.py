@@ -1,0 +1,246 @@
+"""Coming back into a group that this member has lost: by an external Commit that replaces its own old leaf.
+
+A member that has lost the thread (`bridge.member.losing`) asks in the room for a GroupInfo, under its leaf's signature;
+a member answers (`bridge.member.answering`); and it comes back as PROTOCOL.md, "Coming back", has it.
+
+From outside it cannot judge what the order names. It is in again when a member says so: by an `ack` of its Commit, or
+by a handshake that its new keys open. Until then it sends nothing. Where that does not come, it asks again; in the end
+it stops, and a person decides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+import mls
+from bridge.conversation import Notice, Verification
+from bridge.member import committing, people, talking
+from bridge.member.epochs import tell_epoch
+from bridge.member.memory import NO_COMMIT
+from bridge.member.recovery import Returning
+from bridge.member.stopping import stop
+from bridge.protocol.asking import (
+    NONCE_SIZE,
+    RejoinWanted,
+    open_group_info,
+    request_envelope,
+    sign_rejoin,
+)
+from bridge.protocol.bodies import Handshake, LogPosition, open_body
+from bridge.protocol.code_points import EnvelopeKind
+from bridge.protocol.envelope import envelope, open_envelope
+from bridge.protocol.errors import ProtocolError
+from bridge.protocol.order import find_order
+from bridge.protocol.verdicts import open_verdict, verdict_is_signed
+from mls.errors import DecodeError
+from mls.group.group_info import ratchet_tree_of
+from mls.tree.math import LeafIndex
+from mls.wire.framing import PrivateMessage, PublicMessage
+from mls.wire.leaf_node import LeafNode
+from mls.wire.message import MLSMessage
+from mls.wire.welcome import GroupInfo
+
+if TYPE_CHECKING:
+    from bridge.member.state import Held, Session
+    from bridge.member.step import Step
+    from bridge.protocol.asking import SealedGroupInfo
+    from bridge.protocol.envelope import Envelope
+
+__all__ = ["go_on", "look", "next_due", "take_group_info"]
+
+log = structlog.get_logger("member.return")
+
+_PAUSES: Final = (0, 20_000, 40_000, 90_000, 180_000, 300_000)
+"""Milliseconds between two requests, each longer than an answer and its Commit take; then a person decides."""
+_PATIENCE: Final = 600_000
+"""Milliseconds after the last request."""
+
+
+def go_on(step: Step) -> None:
+    """Ask, or ask again, where it is time."""
+    returning = step.session.recovery.returning
+    if returning is None:
+        return
+    if returning.asked_at > step.now:  # the clock was set back
+        returning = returning.replace(asked_at=step.now)
+        step.recover(returning=returning)
+    due = next_due(step.session)
+    if due is None or step.now < due:
+        return
+    if returning.tries < len(_PAUSES):
+        _ask(step, returning)
+        return
+    step.recover(returning=None)
+    step.forget_coming()
+    step.flag(stuck=b"")
+    stop(step, "it has lost the thread of the group, and no member helps it back")
+
+
+def next_due(session: Session) -> int | None:
+    """Return when there is something to do, `None` for never."""
+    returning = session.recovery.returning
+    if returning is None:
+        return None
+    pause = _PAUSES[returning.tries] if returning.tries < len(_PAUSES) else _PATIENCE
+    return returning.asked_at + pause
+
+
+def take_group_info(step: Step, sealed: Envelope, body: SealedGroupInfo) -> None:
+    """Make the external Commit, where this is the answer to one's own request. Raises `ProtocolError`."""
+    returning = step.session.recovery.returning
+    if returning is None or body.nonce != returning.nonce or returning.commit != NO_COMMIT or not returning.private_key:
+        return
+    suite = step.group.suite
+    opened = open_group_info(suite, suite.load_hpke_key(returning.private_key), sealed.group_id, body)
+    if opened is None:
+        raise ProtocolError("a GroupInfo that is not for this member's key")
+    info = _group_info_of(opened)
+    _require_fresh(step, returning, info, body.stands_at)
+    try:
+        made = _join(step, info)
+    except mls.MlsError as error:
+        raise ProtocolError(f"a GroupInfo by which nobody comes back: {error}") from error
+    context = made.state.public.context.encode()
+    handshake = Handshake(made.output.message.encode(), hashlib.sha256(context).digest())
+    commit = envelope(EnvelopeKind.HANDSHAKE, sealed.group_id, handshake)
+    step.session = replace(step.session, coming=made.state)
+    step.recover(returning=returning.replace(commit=commit.identity))
+    known = step.session.memory.log
+    if known is not None:
+        step.remember(log=known.moved_to(body.stands_at))
+    step.post(commit, "handshake")
+
+
+def look(step: Step) -> bool:
+    """Look through what the order names for a member's word that this one is in again. Returns whether it is."""
+    while (coming := step.session.coming) is not None:
+        found = _next(step)
+        if found is None:
+            return False
+        identity, data = found
+        if data and _tells(step, coming, data):
+            _arrive(step, coming)
+            return True
+        _pass(step, identity)
+    return False
+
+
+def _ask(step: Step, returning: Returning) -> None:
+    session, suite = step.session, step.group.suite
+    key = suite.generate_hpke_key(step.random)
+    nonce = step.random(NONCE_SIZE)
+    head = LogPosition(0, 0, session.memory.last_commit) if session.memory.log is None else session.memory.log.newest
+    wanted = RejoinWanted(step.group.own_leaf, head, key.public_key, b"")
+    wanted = sign_rejoin(suite, session.client.signature_key, group_id=step.group.group_id, nonce=nonce, wanted=wanted)
+    step.forget_coming()
+    step.recover(returning=Returning(returning.tries + 1, step.now, nonce, head, bytes(key.secret.value), NO_COMMIT))
+    step.post(request_envelope(step.group.group_id, nonce, wanted), "request")
+
+
+def _group_info_of(data: bytes) -> GroupInfo:
+    try:
+        message = MLSMessage.decode(data).message
+    except DecodeError as error:
+        raise ProtocolError(f"not an MLSMessage: {error}") from error
+    if not isinstance(message, GroupInfo):
+        raise ProtocolError(f"a {type(message).__name__} where a GroupInfo should be")
+    return message
+
+
+def _require_fresh(step: Step, returning: Returning, info: GroupInfo, stands_at: LogPosition) -> None:
+    """Refuse a GroupInfo of the past, of another group, or by somebody whom this member never knew."""
+    session, group = step.session, step.group
+    context = info.group_context
+    if context.group_id != group.group_id or context.epoch < group.epoch:
+        raise ProtocolError("a GroupInfo of another group, or of an epoch long past")
+    known = session.memory.log
+    if known is not None:
+        if (stands_at.term, stands_at.seq) < (returning.head.term, returning.head.seq):
+            raise ProtocolError("a stale GroupInfo: it stands before what this member knows of the order")
+        known.compare(stands_at)
+    order = find_order(context.extensions)
+    if (order.room, order.sequencer, order.mode) != (session.order.room, session.order.sequencer, session.order.mode):
+        raise ProtocolError("a GroupInfo of a group with another order")
+
+
+def _join(step: Step, info: GroupInfo) -> mls.Transition[mls.ExternalJoin]:
+    """Return the external Commit that replaces this member's leaf, wherever that is by now."""
+    session = step.session
+    nodes = ratchet_tree_of(info, None).nodes[::2]
+    keys = {LeafIndex(at): leaf.signature_key for at, leaf in enumerate(nodes) if isinstance(leaf, LeafNode)}
+    if keys.get(LeafIndex(info.signer)) not in {key for _, _, key in session.members()}:
+        raise ProtocolError("a GroupInfo by somebody whom this member never knew")
+    own = session.client.signature_key.public_key
+    old = next((index for index, key in keys.items() if key == own), None)
+    if old is None:
+        raise ProtocolError("a GroupInfo of a group that this member is no longer in")
+    groups = (step.group.group_id,)
+    return mls.join_externally(session.client, step.environment, MLSMessage(1, info), replaces=old, groups=groups)
+
+
+def _next(step: Step) -> tuple[bytes, bytes] | None:
+    """Return identity and bytes of what the order names next, `None` where it is not there yet."""
+    session = step.session
+    if session.memory.log is None:
+        ordered: list[tuple[bytes, Held]] = list(session.held.items())
+        return next(((one, held.envelope) for one, held in ordered if held.kind != EnvelopeKind.APPLICATION), None)
+    entry = session.memory.log.next_entry
+    if entry is None:
+        return None
+    held = session.held.get(entry.identity)
+    if held is None and not entry.inlined:
+        return None
+    return entry.identity, entry.inlined if held is None else held.envelope
+
+
+def _pass(step: Step, identity: bytes) -> None:
+    step.release(identity)
+    if step.session.memory.log is not None:
+        step.remember(log=step.session.memory.log.advance())
+
+
+def _tells(step: Step, coming: mls.GroupState, data: bytes) -> bool:
+    """Return whether an envelope proves that a member has applied this one's external Commit."""
+    returning = step.session.recovery.returning
+    try:
+        sealed = open_envelope(data)
+        if sealed.kind == EnvelopeKind.ACK and returning is not None:
+            verdict = open_verdict(sealed)
+            leaf = coming.public.tree.leaf(verdict.leaf)
+            about = (verdict.commit, verdict.epoch) == (returning.commit, coming.epoch)
+            if leaf is None or verdict.leaf == coming.own_leaf or not about:
+                return False
+            return verdict_is_signed(coming.suite, leaf.signature_key, sealed, verdict)
+        if sealed.kind == EnvelopeKind.HANDSHAKE:
+            message = MLSMessage.decode(open_body(Handshake, sealed).message)
+            if not isinstance(message.message, PrivateMessage | PublicMessage):
+                return False
+            mls.process(coming, step.environment, message, now=step.seconds)
+            return True
+    except (ProtocolError, mls.MlsError):
+        return False
+    return False
+
+
+def _arrive(step: Step, coming: mls.GroupState) -> None:
+    """Be in the group again."""
+    session = step.session
+    returning, left_at = session.recovery.returning, step.group.epoch
+    step.session = replace(session, coming=None)  # it is what goes on
+    step.begin_anew(mls.Transition(coming, None, ()))
+    step.flag(stuck=b"", updated_at=step.now, sent_since=0)
+    commit = NO_COMMIT if returning is None else returning.commit
+    step.remember(in_flight=None, last_commit=commit)
+    for _, identity, key in step.session.members():
+        step.trust(identity.account, key, Verification.FIRST_USE)
+        people.came_in(step, identity)
+    lost = talking.forget_earlier(step)
+    missing = f" {lost} messages of the time between cannot be read here: ask for them again." if lost else ""
+    step.tell(Notice(f"Back in the group: in epoch {coming.epoch}, after epoch {left_at}.{missing}"))
+    tell_epoch(step)
+    committing.prune(step)
+    people.reconsider(step)
