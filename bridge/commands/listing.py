@@ -27,6 +27,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "add": "Let somebody into a room's group who asks for it.",
     "remove": "Remove somebody from a room's group, with all their devices.",
     "join": "Ask to be let into a room's group, again.",
+    "resync": "Take a room's group anew from its other members, where something is wrong with one's own state.",
     "leave": "Leave a room's group for good: this program can read nothing that is said afterwards.",
     "history": "Print the last messages of a room: your own and others'.",
     "backup": "Write who you are, your settings and whom you verified into a file, encrypted under a passphrase.",

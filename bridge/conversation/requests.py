@@ -18,6 +18,7 @@ __all__ = [
     "Remove",
     "Request",
     "RequestRefusedError",
+    "Resync",
     "Say",
     "Status",
     "Verify",
@@ -78,6 +79,11 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True)
+class Resync:
+    """Take the group's state anew from the others: where something is wrong with one's own."""
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """Leave the group for good. The front end ends after it."""
 
@@ -87,7 +93,7 @@ class Quit:
     """End the front end. It never reaches the session."""
 
 
-Request: TypeAlias = Say | Add | Remove | Verify | Confirm | Members | Status | Join | Leave
+Request: TypeAlias = Say | Add | Remove | Verify | Confirm | Members | Status | Join | Resync | Leave
 
 
 class RequestRefusedError(Exception):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bridge.member.state import Session
     from bridge.member.step import Step
 
-__all__ = ["ANOTHER_COPY", "lose", "next_due", "watch"]
+__all__ = ["ANOTHER_COPY", "lose", "next_due", "resync", "watch"]
 
 log = structlog.get_logger("member.lose")
 
@@ -56,6 +56,14 @@ def lose(step: Step, why: str) -> None:
     step.tell(
         Notice(f"This program has lost the thread of the group: {why}. It comes back by itself; what you say waits.")
     )
+
+
+def resync(step: Step) -> None:
+    """Set out to come back because a person wants it: whatever this member has stopped for, and however often."""
+    step.flag(stuck=b"")
+    step.forget_coming()
+    step.recover(returning=None, returned=())
+    lose(step, "you asked for it")
 
 
 def watch(step: Step) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
+import mls
 from bridge.content import ContentError, Stamp, encode, message_id, text
 from bridge.conversation import (
     Add,
@@ -20,6 +21,7 @@ from bridge.conversation import (
     Remove,
     Request,
     RequestRefusedError,
+    Resync,
     Said,
     Say,
     Status,
@@ -27,7 +29,7 @@ from bridge.conversation import (
     Verification,
     Verify,
 )
-from bridge.member import committing, joining, people, receiving, talking
+from bridge.member import committing, joining, losing, people, receiving, talking
 from bridge.member.memory import IntentKind
 from bridge.member.rights import may_commit
 from bridge.protocol.code_points import Right
@@ -57,26 +59,34 @@ def _answer(step: Step, request: Request, connections: tuple[ConnectionShown, ..
     match request:
         case Say():
             return _say(step, request)
-        case Add(account=who):
-            _add(step, people.find(step.session, who))
-        case Remove(account=who):
-            _remove(step, people.find(step.session, who))
         case Verify(account=who):
             account = people.find(step.session, who)
             return NumbersShown(account, people.name_of(account), people.digits_with(step.session, account))
-        case Confirm(account=who, digits=digits):
-            people.vouch(step, people.find(step.session, who), digits)
         case Members():
             return MembersListed(tuple(_members(step.session)))
         case Status():
             return _status(step.session, connections)
+        case _:
+            _do(step, request)
+            return Done()
+
+
+def _do(step: Step, request: Add | Remove | Confirm | Join | Resync | Leave) -> None:
+    match request:
+        case Add(account=who):
+            _add(step, people.find(step.session, who))
+        case Remove(account=who):
+            _remove(step, people.find(step.session, who))
+        case Confirm(account=who, digits=digits):
+            people.vouch(step, people.find(step.session, who), digits)
         case Join():
             _join(step)
+        case Resync():
+            _resync(step)
         case Leave():
             _leave(step)
         case _:
             assert_never(request)
-    return Done()
 
 
 def _say(step: Step, request: Say) -> Said:
@@ -137,6 +147,15 @@ def _join(step: Step) -> None:
     if step.session.is_active:
         raise RequestRefusedError("You are in the group already.")
     joining.ask(step)
+
+
+def _resync(step: Step) -> None:
+    group = step.session.group
+    if group is None or group.status is not mls.Status.ACTIVE:
+        raise RequestRefusedError("You are not in the group.", next_step="To be let in", command="join")
+    if len(step.session.members()) == 1:
+        raise RequestRefusedError("You are alone in the group: there is nobody to take it from.")
+    losing.resync(step)
 
 
 def _members(session: Session) -> list[MemberShown]:

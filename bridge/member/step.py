@@ -84,7 +84,7 @@ class Step:
 
     def leave(self, made: mls.Transition[mls.Committed]) -> None:
         """Go on in the state after a Commit, and keep what leads back."""
-        left = mls.leave_behind(self.group)
+        left = mls.leave_behind(self.group, made.state)
         self.session = replace(self.session, group=made.state, left=left)
         self.spent.extend(mls.spent_unless_kept(made.spent, left))
 

@@ -17,4 +17,4 @@ def stop(step: Step, why: str) -> None:
     if not step.session.memory.flags.stuck:
         step.flag(stuck=why.encode())
         what = f"Stopped: {why}. Nothing is sent any more."
-        step.tell(Alarm(what, "Ask a member to remove you; then ask to be let in again: /join"))
+        step.tell(Alarm(what, "Find out why; then take the group anew from its other members: /resync"))

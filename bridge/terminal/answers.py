@@ -17,6 +17,7 @@ from bridge.conversation import (
     NumbersShown,
     Remove,
     Request,
+    Resync,
     StatusShown,
     Verification,
 )
@@ -53,19 +54,27 @@ def paint_answer(answer: NumbersShown | MembersListed | StatusShown, painter: Pa
 
 def paint_done(request: Request, painter: Painter, width: int) -> list[Text]:
     """Return what to say where the answer is no more than that it is done, or begun."""
+    style = "green" if isinstance(request, Confirm) else "dim"
+    return painter.notice(_done(request, painter), width, style=style)
+
+
+def _done(request: Request, painter: Painter) -> str:
     match request:
         case Add(account):
-            return painter.notice(f"Adding {painter.people.full_label(account)}...", width)
+            said = f"Adding {painter.people.full_label(account)}..."
         case Remove(account):
-            return painter.notice(f"Removing {painter.people.full_label(account)}...", width)
+            said = f"Removing {painter.people.full_label(account)}..."
         case Confirm(account):
-            return painter.notice(f"Compared and equal: {painter.people.full_label(account)}", width, style="green")
+            said = f"Compared and equal: {painter.people.full_label(account)}"
         case Join():
-            return painter.notice("You ask to be let in.", width)
+            said = "You ask to be let in."
+        case Resync():
+            said = "The group's state is taken anew from the others."
         case Leave():
-            return painter.notice("You leave the group.", width)
+            said = "You leave the group."
         case _:
-            return painter.notice("Done.", width)
+            said = "Done."
+    return said
 
 
 def paint_help(width: int) -> list[Text]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from bridge.content import MAX_TEXT, harmless_line
-from bridge.conversation import Add, Confirm, Join, Leave, Members, Quit, Remove, Request, Say, Status, Verify
+from bridge.conversation import Add, Confirm, Join, Leave, Members, Quit, Remove, Request, Resync, Say, Status, Verify
 from bridge.terminal.people import AmbiguousNameError, People
 from bridge.terminal.transcript import Transcript
 
@@ -23,6 +23,7 @@ HELP: Final = (
     ("/remove NAME", "remove somebody"),
     ("/status", "epoch, digits, connections, what waits"),
     ("/join", "ask to be let in, again"),
+    ("/resync", "take the group's state anew from the others; what was said meanwhile may be lost"),
     ("/leave", "leave the group for good"),
     ("/quit", "close this window; you stay in the group"),
 )
@@ -62,6 +63,7 @@ ALONE: Final[Mapping[str, Callable[[], Request | Quit | Help]]] = {
     "leave": Leave,
     "members": Members,
     "quit": Quit,
+    "resync": Resync,
     "status": Status,
 }
 

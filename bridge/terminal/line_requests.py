@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from bridge.content import MAX_TEXT, MESSAGE_ID_SIZE, MessageId, harmless_line
-from bridge.conversation import Add, Confirm, Join, Leave, Members, Quit, Remove, Request, Say, Status, Verify
+from bridge.conversation import Add, Confirm, Join, Leave, Members, Quit, Remove, Request, Resync, Say, Status, Verify
 
 __all__ = ["Acknowledge", "Asking", "LineError", "RequestId", "read_request"]
 
@@ -113,6 +113,7 @@ READERS: Final[Mapping[str, tuple[Reader, tuple[str, ...]]]] = {
     "status": (lambda _: Status(), ()),
     "ack": (_acknowledge, ("position",)),
     "join": (lambda _: Join(), ()),
+    "resync": (lambda _: Resync(), ()),
     "leave": (lambda _: Leave(), ()),
     "quit": (lambda _: Quit(), ()),
 }

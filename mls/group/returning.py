@@ -10,7 +10,7 @@ keeps the state that it left until that is settled:
 >>> group = create(alice, env, group_id=b"tea", lifetime=lifetime_of_days(90, now=0)).state
 >>> made = commit(group, env, now=0)
 >>> applied = process(made.state, env, made.output.message, now=0)
->>> kept = leave_behind(made.state)
+>>> kept = leave_behind(made.state, applied.state)
 >>> wipe(spent_unless_kept(applied.spent, kept))
 >>> applied.state.epoch, come_back(applied.state, kept).state.epoch
 (1, 0)
@@ -36,15 +36,17 @@ if TYPE_CHECKING:
 __all__ = ["come_back", "forget", "leave_behind", "spent_unless_kept"]
 
 
-def leave_behind(before: GroupState) -> GroupState:
-    """Return what is needed to come back to a state's epoch, once a Commit has led out of it.
+def leave_behind(before: GroupState, after: GroupState) -> GroupState:
+    """Return what is needed to come back to a state's epoch, once a Commit has led out of it, to `after`.
 
-    Nothing can be sent or read in it. Do not wipe what it holds as long as it is kept: `spent_unless_kept`.
-    Raises `UsageError` unless the state is an active member's.
+    Nothing can be sent or read in it. Do not wipe what it holds as long as it is kept: `spent_unless_kept`. A Commit of
+    one's own that led out is not in it any more: the keys of its epoch are used. Raises `UsageError` unless the state
+    is an active member's.
     """
     before.require_active()
+    waiting = tuple(made for made in before.pending if made.next_epoch.public is not after.public)
     nothing = SecretTree(before.suite, 1, Secret.gone())
-    return before.with_changes({"status": Status.LEFT, "messages": nothing, "past": ()})
+    return before.with_changes({"status": Status.LEFT, "messages": nothing, "past": (), "pending": waiting})
 
 
 def spent_unless_kept(spent: Iterable[Secret], kept: GroupState) -> tuple[Secret, ...]:
@@ -57,7 +59,7 @@ def come_back(after: GroupState, kept: GroupState) -> Transition[None]:
     """Return to the epoch that was left, as if the Commit that led out of it had never been.
 
     `after` is the state now: one epoch on, or removed by the Commit. Proposals of the epoch count again, and so do
-    Commits of one's own that waited, the one that led out of it included: their messages may yet be given a place.
+    other Commits of one's own that waited: their messages may yet be given a place.
     Raises `UsageError` where `after` does not hold the epoch that was left any more, or is not the one that came next.
     """
     past = after.past[0] if after.past else None

@@ -99,7 +99,8 @@ def test_the_list_says_what_each_command_says_of_itself(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["registration", "check", "run", "chat", "status", "members", "verify", "join", "leave", "history"]
+    "name",
+    ["registration", "check", "run", "chat", "status", "members", "verify", "join", "resync", "leave", "history"],
 )
 def test_a_wrong_configuration_is_wrong_usage(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path

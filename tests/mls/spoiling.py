@@ -17,22 +17,26 @@ if TYPE_CHECKING:
     from mls.tree.treekem import FreshPath
     from mls.wire.commit import UpdatePath
 
-__all__ = ["spoiling"]
+__all__ = ["spoiled", "spoiling"]
+
+
+def spoiled(path: UpdatePath, positions: Collection[int]) -> UpdatePath:
+    """Return a path with garbage for the members below some of its nodes."""
+    nodes = list(path.nodes)
+    for position in positions:
+        sealed = nodes[position].encrypted_path_secret
+        garbage = tuple(item.replace(ciphertext=bytes(len(item.ciphertext))) for item in sealed)
+        nodes[position] = nodes[position].replace(encrypted_path_secret=garbage)
+    return path.replace(nodes=tuple(nodes))
 
 
 @contextmanager
 def spoiling(*positions: int) -> Iterator[None]:
     """Let the Commits that are made now carry garbage for the members below some nodes of the path, 0 the lowest."""
 
-    def spoiled(fresh: FreshPath, context: bytes, excluded: Collection[int], random: Random) -> UpdatePath:
-        path = encrypt_path(fresh, context, excluded, random)
-        nodes = list(path.nodes)
-        for position in positions:
-            sealed = nodes[position].encrypted_path_secret
-            garbage = tuple(item.replace(ciphertext=bytes(len(item.ciphertext))) for item in sealed)
-            nodes[position] = nodes[position].replace(encrypted_path_secret=garbage)
-        return path.replace(nodes=tuple(nodes))
+    def spoil(fresh: FreshPath, context: bytes, excluded: Collection[int], random: Random) -> UpdatePath:
+        return spoiled(encrypt_path(fresh, context, excluded, random), positions)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(committing, "encrypt_path", spoiled)
+        patch.setattr(committing, "encrypt_path", spoil)
         yield

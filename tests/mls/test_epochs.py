@@ -220,7 +220,7 @@ def test_nothing_but_what_a_state_knows_of_can_be_reached_from_it() -> None:
         state = transition.state
         check(state)
         if state.status is Status.ACTIVE:
-            check(leave_behind(state))
+            check(leave_behind(state, state))
         return state
 
     live(WatchedWorld(watch=watch))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mls import rules
 from mls.crypto.secret import wipe
-from mls.errors import ExhaustedError, UsageError
+from mls.errors import ExhaustedError, RuleError, UsageError
 from mls.group import returning
 from mls.group.committing import commit
 from mls.group.messaging import leave, protect
@@ -51,8 +52,8 @@ class Crossroads:
         kept, before = {}, {}
         for name in PEOPLE:
             state = world.states[name]
-            kept[name], before[name] = leave_behind(state), authenticator(state)
             applied = process(state, world.environment, made.output.message, now=world.now)
+            kept[name], before[name] = leave_behind(state, applied.state), authenticator(state)
             assert isinstance(applied.output, Committed)
             wipe(spent_unless_kept(applied.spent, kept[name]))
             world.states[name] = applied.state
@@ -97,8 +98,8 @@ def test_what_was_read_late_stays_read(*, restart: bool) -> None:
     world = World.of(*PEOPLE)
     sent = [say(world, "alice", b"%d" % number) for number in range(3)]
     made = commit(world.states["bob"], world.environment, now=world.now)
-    kept = leave_behind(world.states["carol"])
     applied = process(world.states["carol"], world.environment, made.output.message, now=world.now)
+    kept = leave_behind(world.states["carol"], applied.state)
     wipe(spent_unless_kept(applied.spent, kept))
     world.states["carol"] = applied.state
     assert isinstance(hear(world, "carol", sent[1]), ApplicationMessage)
@@ -123,22 +124,39 @@ def test_who_was_removed_is_in_again() -> None:
     assert isinstance(hear(roads.world, "alice", message), ApplicationMessage)
 
 
-def test_a_wish_to_leave_counts_again_and_so_does_a_commit_that_waits() -> None:
+def test_a_wish_to_leave_counts_again() -> None:
     world = World.of(*PEOPLE)
     wish = world.adopt("carol", leave(world.states["carol"], world.environment))
     for name in ("alice", "bob"):
         hear(world, name, wish)
     made = commit(world.states["bob"], world.environment, now=world.now)
     world.adopt("bob", made)
-    kept = leave_behind(world.states["bob"])
     applied = process(world.states["bob"], world.environment, made.output.message, now=world.now)
+    kept = leave_behind(world.states["bob"], applied.state)
     wipe(spent_unless_kept(applied.spent, kept))
     assert not applied.state.proposals
     back = come_back(applied.state, kept).state
     assert [type(item.proposal) for item in back.proposals] == [SelfRemove]
-    again = process(back, world.environment, made.output.message, now=world.now)
-    assert isinstance(again.output, Committed)
-    assert authenticator(again.state) == authenticator(applied.state)
+
+
+def test_of_ones_own_commits_those_that_wait_count_again_and_the_one_that_led_out_does_not() -> None:
+    """In its epoch something was said: entered again, it would use those keys again."""
+    world = World.of(*PEOPLE)
+    waits, leads_out = (
+        world.adopt("bob", commit(world.states["bob"], world.environment, now=world.now)).message for _ in range(2)
+    )
+    applied = process(world.states["bob"], world.environment, leads_out, now=world.now)
+    kept = leave_behind(world.states["bob"], applied.state)
+    wipe(spent_unless_kept(applied.spent, kept))
+    said = protect(applied.state, world.environment, b"in the epoch that is void")
+    wipe(said.spent)
+    returned = come_back(said.state, kept)
+    wipe(returned.spent)
+    back = reload(returned.state)
+    with pytest.raises(RuleError) as refused:
+        process(back, world.environment, leads_out, now=world.now)
+    assert refused.value.rule is rules.OWN_COMMIT_IS_PENDING
+    assert isinstance(process(back, world.environment, waits, now=world.now).output, Committed)
 
 
 def test_nothing_of_the_other_epoch_is_left() -> None:
@@ -173,7 +191,7 @@ def test_what_is_kept_holds_no_message_keys() -> None:
     for attempt in (
         lambda: protect(kept, roads.world.environment, b"once more"),
         lambda: commit(kept, roads.world.environment, now=roads.world.now),
-        lambda: leave_behind(kept),
+        lambda: leave_behind(kept, roads.world.states["carol"]),
     ):
         with pytest.raises(UsageError, match="the epoch was left"):
             attempt()
@@ -204,8 +222,9 @@ def test_there_is_no_other_way_back() -> None:
     world.commit("bob")
     with pytest.raises(UsageError, match="no way back"):
         come_back(world.states["alice"], kept)
+    other = World.of("alice", seed=2).states["alice"]
     with pytest.raises(UsageError, match="no way back"):
-        come_back(world.states["alice"], leave_behind(World.of("alice", seed=2).states["alice"]))
+        come_back(world.states["alice"], leave_behind(other, other))
 
 
 def test_the_example_in_the_documentation() -> None:

@@ -135,14 +135,20 @@ def _check_delivery(world: World) -> None:
             if is_sender or not any(member.account in made.accounts for made in out):
                 continue
             watch.count("delivery", "told" if arrived else "not told")
-            if not arrived and not _has_reason(world, name):
+            if not arrived and not _has_reason(world, name) and not _has_failed(world, text):
                 watch.violated("delivered", f"{name} was not told {text}")
-    for text, (name, identifier) in watch.said.items():
+    for text, (name, _) in watch.said.items():
         if any(made.ciphertext in watch.posted for made in watch.encryptions[text]):
             continue
-        failed = (told.what for told in watch.told[name] if isinstance(told.what, DeliveryChanged))
-        if not any(one.id == identifier and one.state is DeliveryState.FAILED for one in failed):
+        if not _has_failed(world, text):
             watch.violated("delivered", f"what {name} said was never posted, and nobody said so: {text}")
+
+
+def _has_failed(world: World, text: str) -> bool:
+    """Whether who said something was told that it has not gone out."""
+    name, identifier = world.watch.said.get(text, ("", b""))
+    changes = (told.what for told in world.watch.told[name] if isinstance(told.what, DeliveryChanged))
+    return any(one.id == identifier and one.state is DeliveryState.FAILED for one in changes)
 
 
 def _has_reason(world: World, name: str) -> bool:
@@ -151,7 +157,8 @@ def _has_reason(world: World, name: str) -> bool:
     if session is None or not session.role.session.is_active:
         return True
     notices = [told.what.text for told in world.watch.told[name] if isinstance(told.what, Notice)]
-    return any("cannot be opened" in text or "could not be opened" in text for text in notices)
+    reasons = ("cannot be opened", "could not be opened", "cannot be read here")
+    return any(reason in text for text in notices for reason in reasons)
 
 
 def _check_wishes(world: World, sessions: dict[str, Session]) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import bridge.service.composing
+from mls.group import committing
 from tests.simulation.inline import inline_databases
 from tests.simulation.loop import DeadlockError, SimulatedTask, run_virtually
 from tests.simulation.programs import open_simulated_transport
@@ -79,7 +80,10 @@ async def _play(story: Story, folder: Path, watch: Watch) -> None:
 
     asyncio.get_running_loop().set_exception_handler(take_error)
     world = World(story, folder, watch)
-    with replaced(bridge.service.composing, open_transport=partial(open_simulated_transport, world)):
+    with (
+        replaced(bridge.service.composing, open_transport=partial(open_simulated_transport, world)),
+        replaced(committing, encrypt_path=world.encrypt_path),
+    ):
         await world.play()
         check_at_the_end(world)
         await world.stop()

@@ -143,8 +143,8 @@ class Watch:
     def session(self, name: str, session: Session) -> None:
         """Look at what a member has stored."""
         group = session.group
-        if group is None or group.status is not mls.Status.ACTIVE:
-            return
+        if group is None or group.status is not mls.Status.ACTIVE or session.standing.unsettled is not None:
+            return  # out of it, or in an epoch that may turn out never to have been
         key = group.group_id, group.epoch
         history = self.entered[name]
         if history and history[-1][1:] == key:

@@ -8,10 +8,22 @@ from dataclasses import replace
 import pytest
 
 import mls
-from bridge.conversation import Alarm, EpochChanged, Notice, Remove, Removed, Say, Status, StatusShown
+from bridge.conversation import (
+    Alarm,
+    EpochChanged,
+    Notice,
+    Remove,
+    Removed,
+    RequestRefusedError,
+    Resync,
+    Say,
+    Status,
+    StatusShown,
+)
 from bridge.member import answering, losing
 from bridge.member.environment import capabilities
 from bridge.member.state import Session
+from bridge.member.stopping import stop
 from bridge.protocol.asking import NONCE_SIZE, RejoinWanted, open_request, request_envelope, sign_rejoin
 from bridge.protocol.bodies import Handshake, LogPosition
 from bridge.protocol.code_points import EnvelopeKind, Mode
@@ -277,3 +289,29 @@ def test_in_mode_room_the_same() -> None:
     bring_back(table)
     assert table.seats["carol"].session.is_active
     everybody_talks(table, "alice", "bob", "carol")
+
+
+def test_a_person_can_have_the_group_taken_anew_whatever_the_program_has_stopped_for() -> None:
+    table = three()
+    with table.step(table.seats["carol"]) as step:
+        stop(step, "two seals with the number 7")
+    assert "two seals" in table.seats["carol"].session.obstacle
+    table.do("carol", Resync())
+    bring_back(table)
+    assert table.seats["carol"].session.obstacle == ""
+    everybody_talks(table, "alice", "bob", "carol")
+
+
+def test_resync_is_refused_where_there_is_nothing_to_take() -> None:
+    table = Table()
+    table.sit_down("alice", create=True)
+    table.sit_down("bob")
+    with pytest.raises(RequestRefusedError, match="not in the group"):
+        table.do("bob", Resync())
+    table.hello()
+    with pytest.raises(RequestRefusedError, match="alone in the group"):
+        table.do("alice", Resync())
+    table = three()
+    table.do("alice", Remove("bob"))
+    with pytest.raises(RequestRefusedError, match="/join"):
+        table.do("bob", Resync())

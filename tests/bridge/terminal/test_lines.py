@@ -241,7 +241,7 @@ def test_every_request_reaches_the_session_and_is_answered() -> None:
         (b"[" * 100_000, "the line is not JSON in UTF-8"),
         (b"9" * 5000, "the line is not JSON in UTF-8"),
         (b"[1]", "the line is not a JSON object"),
-        (b"{}", "type: not one of say, add, remove, verify, confirm, members, status, ack, join, leave, quit"),
+        (b"{}", "type: not one of say, add, remove, verify, confirm, members, status, ack, join, resync, leave, quit"),
         (b'{"type":["say"]}', "type: not one of"),
         (b'{"type":"say"}', "text: not text of 1 to 65,536 characters"),
         (b'{"type":"say","text":""}', "text: not text of 1 to 65,536 characters"),
