@@ -35,7 +35,7 @@ _MAX_TURNS: Final = 12
 _MAX_PENDING: Final = 16
 _OLD: Final = 120_000
 """Milliseconds after which a request is not answered any more: who asked has asked again."""
-_APART: Final = 15_000
+_APART: Final = 5_000
 """Milliseconds between two answers to one leaf, at the least: a GroupInfo is large, and a request is small."""
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 from bridge.member.memory import Identifier
 from bridge.protocol.asking import Nonce
 from bridge.protocol.bodies import LogPosition
-from mls.codec import Constant, Opaque, Struct, UInt32, UInt64, struct
+from mls.codec import Constant, Opaque, Struct, UInt8, UInt32, UInt64, struct
 
 __all__ = ["Answered", "Pending", "Recovery", "Returning", "nothing_lost"]
 
@@ -31,6 +31,8 @@ class Returning(Struct):
     """HPKE, for the answer alone."""
     commit: Identifier
     """Identity of the external Commit's envelope; zeros where none is made yet."""
+    has_rival: UInt8
+    """1 once the order has named another handshake of the epoch that it leads out of, before it."""
 
 
 @struct()

@@ -56,6 +56,8 @@ log = structlog.get_logger("member.return")
 
 _PAUSES: Final = (0, 20_000, 40_000, 90_000, 180_000, 300_000)
 """Milliseconds between two requests, each longer than an answer and its Commit take; then a person decides."""
+_SPREAD: Final = (6_000, 16_000)
+"""Milliseconds, from and to, until who has lost a race asks again: not all at once."""
 _PATIENCE: Final = 600_000
 """Milliseconds after the last request."""
 
@@ -126,6 +128,8 @@ def look(step: Step) -> bool:
             _arrive(step, coming)
             return True
         _pass(step, identity)
+        if data:
+            _watch_the_race(step, coming, identity, data)
     return False
 
 
@@ -137,7 +141,7 @@ def _ask(step: Step, returning: Returning) -> None:
     wanted = RejoinWanted(step.group.own_leaf, head, key.public_key, b"")
     wanted = sign_rejoin(suite, session.client.signature_key, group_id=step.group.group_id, nonce=nonce, wanted=wanted)
     step.forget_coming()
-    step.recover(returning=Returning(returning.tries + 1, step.now, nonce, head, bytes(key.secret.value), NO_COMMIT))
+    step.recover(returning=Returning(returning.tries + 1, step.now, nonce, head, bytes(key.secret.value), NO_COMMIT, 0))
     step.post(request_envelope(step.group.group_id, nonce, wanted), "request")
 
 
@@ -224,6 +228,41 @@ def _tells(step: Step, coming: mls.GroupState, data: bytes) -> bool:
     except (ProtocolError, mls.MlsError):
         return False
     return False
+
+
+def _watch_the_race(step: Step, coming: mls.GroupState, identity: bytes, data: bytes) -> None:
+    """Ask again soon where somebody else's Commit came before: many may have to come back at once."""
+    returning = step.session.recovery.returning
+    if returning is None:
+        return
+    if identity == returning.commit:
+        if returning.has_rival:
+            _lose_the_race(step, returning)
+    elif _epoch_of(data) == coming.epoch - 1:
+        step.recover(returning=returning.replace(has_rival=1))
+
+
+def _lose_the_race(step: Step, returning: Returning) -> None:
+    log.info("another Commit came first")
+    step.forget_coming()
+    tries = max(returning.tries - 1, 1)
+    spread = int.from_bytes(returning.nonce[:2], "big") * (_SPREAD[1] - _SPREAD[0]) >> 16
+    asked_at = step.now + _SPREAD[0] + spread - _PAUSES[tries]
+    step.recover(returning=returning.replace(tries=tries, asked_at=max(asked_at, 1)))
+
+
+def _epoch_of(data: bytes) -> int | None:
+    """Return of which epoch a handshake is; `None` for what is none."""
+    try:
+        sealed = open_envelope(data)
+        if sealed.kind != EnvelopeKind.HANDSHAKE:
+            return None
+        message = MLSMessage.decode(open_body(Handshake, sealed).message).message
+    except (ProtocolError, DecodeError):
+        return None
+    if isinstance(message, PublicMessage):
+        return message.content.epoch
+    return message.epoch if isinstance(message, PrivateMessage) else None
 
 
 def _arrive(step: Step, coming: mls.GroupState) -> None:

@@ -68,6 +68,8 @@ def _check_convergence(world: World, sessions: dict[str, Session]) -> None:
 def _check_rest(world: World, sessions: dict[str, Session]) -> None:
     for name, session in sessions.items():
         memory, log = session.memory, session.memory.log
+        if session.is_returning and name in world.left | world.uncertain:
+            continue  # it was removed meanwhile, and nobody can tell it
         if session.obstacle:
             world.watch.violated("nobody is stuck", f"{name}: {session.obstacle}")
         elif session.is_active:
@@ -98,7 +100,7 @@ def _check_roster(world: World, sessions: dict[str, Session]) -> None:
         is_in = world.members[name] in inside
         if name in world.left and is_in and _was_out(world, session.account):
             world.watch.violated("everybody is in", f"{name} is in the group again, and nobody wanted it")
-        if name not in world.left and not is_in and _was_asked(world):
+        if name not in world.left | world.uncertain and not is_in and _was_asked(world):
             world.watch.violated("everybody is in", f"{name} is not in the group, and should be")
 
 

@@ -82,7 +82,7 @@ async def _play(story: Story, folder: Path, watch: Watch) -> None:
     world = World(story, folder, watch)
     with (
         replaced(bridge.service.composing, open_transport=partial(open_simulated_transport, world)),
-        replaced(committing, encrypt_path=world.encrypt_path),
+        replaced(committing, encrypt_path=world.spoiler.encrypt_path),
     ):
         await world.play()
         check_at_the_end(world)

@@ -64,7 +64,7 @@ class What(StrEnum):
     FORGE_SEAL = "forge seal"
     """Somebody who is not the sequencer posts a seal that follows on the newest one."""
     SPOIL = "spoil"
-    """Somebody's next Commit carries garbage for some of the members: the bits of `amount` say for whom."""
+    """The next Commit with a path carries garbage for some of the members: the bits of `amount` say for whom."""
     LIE = "lie"
     """The relay's account posts a KeyPackage of its own in another's name: `amount` says in whose."""
     SET_CLOCK = "set clock"

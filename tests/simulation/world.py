@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from contextvars import copy_context
 from pathlib import Path
@@ -24,16 +24,13 @@ from bridge.conversation import (
 )
 from bridge.member.settings import MemberSettings
 from bridge.protocol.code_points import Mode
-from mls.crypto.random import Random
-from mls.tree.treekem import FreshPath, encrypt_path
-from mls.wire.commit import UpdatePath
-from tests.mls.spoiling import spoiled
 from tests.simulation.clock import START, WorldClock
 from tests.simulation.faults import disturb_archive, forge_seal, lie_about_a_key, post_junk
-from tests.simulation.life import LIFE, Life
+from tests.simulation.life import Life
 from tests.simulation.people import decide
 from tests.simulation.programs import BridgeProgram, MemberProgram, Program
 from tests.simulation.seeding import stream
+from tests.simulation.spoiling import Spoiler
 from tests.simulation.story import BRIDGE, Action, Person, Place, Story, What
 from tests.simulation.watching import Watch, Wish, text_number
 from transports.errors import TransportError
@@ -74,8 +71,9 @@ class World:
         self.bridge: BridgeProgram | None = None
         self.left: set[str] = set()
         """Who has asked to leave, or was removed, and has not asked to come back."""
-        self.spoils: dict[str, int] = {}
-        """Whose next Commit carries garbage, and for whom."""
+        self.uncertain: set[str] = set()
+        """Of whom somebody may have wanted that they go."""
+        self.spoiler = Spoiler(watch)
         self.is_healing = False
         self._context = copy_context()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -107,18 +105,6 @@ class World:
         self.watch.note(f"{program.name} dies")
         self.watch.count("fault", "death")
         self.spawn(self._bury(program, life))
-
-    def encrypt_path(self, fresh: FreshPath, context: bytes, excluded: Collection[int], random: Random) -> UpdatePath:
-        """Make a Commit's path, for some of the members with garbage in it where a member's program wants that."""
-        path = encrypt_path(fresh, context, excluded, random)
-        life = LIFE.get(None)
-        amount = 0 if life is None else self.spoils.pop(life.name, 0)
-        chosen = {place for place in range(len(path.nodes)) if amount >> place & 1}
-        if not chosen:
-            return path
-        self.watch.count("fault", "a Commit that is good for some")
-        self.watch.note(f"{life.name if life else ''} spoils its Commit at {sorted(chosen)}")
-        return spoiled(path, chosen)
 
     def spawn(self, work: Awaitable[None]) -> None:
         """Do something besides."""
@@ -208,8 +194,8 @@ class World:
                 disturb_archive(self._room(amount), what, amount)
             case What.JUNK | What.FORGE_SEAL | What.LIE:
                 self._attack(what, amount)
-            case What.SPOIL if member is not None:
-                self.spoils[member.name] = amount
+            case What.SPOIL:
+                self.spoiler.wanted = amount
             case What.SET_CLOCK if program is not None:
                 program.clock.ahead += amount
             case _:
@@ -233,7 +219,9 @@ class World:
         except RequestRefusedError as error:
             self.watch.count("request refused", error.what[:60])
             return
-        if answer is not None:
+        if answer is None:  # the program died over it: before it was stored, or after
+            self.uncertain.add(subject.name)
+        else:
             self.left.add(subject.name)
             self.watch.wishes.append(Wish(self.watch.now(), member.name, request, subject.account))
             self.watch.note(f"{member.name} wishes {request}")
@@ -298,7 +286,7 @@ class World:
             if (work := undo()) is not None:
                 await work
         self.is_healing = True
-        self.spoils.clear()
+        self.spoiler.wanted = 0
         programs = [one for one in (*self.members.values(), self.bridge) if one is not None and one.lives]
         for program in programs:
             if program.life is not None:
