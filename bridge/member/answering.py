@@ -33,8 +33,10 @@ _TURN: Final = 1_000
 """Milliseconds between two turns."""
 _MAX_TURNS: Final = 12
 _MAX_PENDING: Final = 16
-_OLD: Final = 120_000
+_OLD: Final = 3_600_000
 """Milliseconds after which a request is not answered any more: who asked has asked again."""
+_FRESH: Final = 10_000
+"""Milliseconds for which a request is under way, at the most."""
 _APART: Final = 5_000
 """Milliseconds between two answers to one leaf, at the least: a GroupInfo is large, and a request is small."""
 
@@ -52,10 +54,12 @@ def take_request(step: Step, sealed: Envelope, at: int) -> None:
     match request.wanted:
         case RejoinWanted() as wanted:
             _require_member(step, request, wanted)
-            if any(one.leaf == wanted.leaf and abs(step.now - one.at) < _APART for one in recovery.answered):
-                raise ProtocolError("a request by one who has just been answered")
             others = tuple(one for one in recovery.pending if one.leaf != wanted.leaf)
             due = step.now + _rank(step.session, request, wanted.leaf) * _TURN
+            if step.now - at > _FRESH:  # read in an archive, where a newer one may follow
+                due += _APART
+            answered_at = max((one.at for one in recovery.answered if one.leaf == wanted.leaf), default=0)
+            due = max(due, min(answered_at, step.now) + _APART) if answered_at else due
             asked = Pending(request.nonce, wanted.leaf, wanted.public_key, step.now, due)
             step.recover(pending=(*others, asked)[-_MAX_PENDING:])
         case _:

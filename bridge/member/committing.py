@@ -60,9 +60,9 @@ def want(
 def commit_what_is_due(step: Step) -> None:
     """Commit what is due, if this member can commit now."""
     session = step.session
-    if not session.is_active or session.is_bound or session.memory.in_flight is not None or is_behind(session):
+    if session.is_reading or not session.is_active or session.is_bound:
         return
-    if step.now < notices.held_up_until(session):
+    if session.memory.in_flight is not None or is_behind(session) or step.now < notices.held_up_until(session):
         return
     _bring_near(step)
     due = [intent for intent in step.session.memory.intents if intent.due <= step.now]
@@ -88,7 +88,7 @@ def prune(step: Step) -> None:
 
 def next_due(session: Session) -> int | None:
     """Return when there is something to do, `None` for never."""
-    if not session.is_active or session.is_bound:
+    if session.is_reading or not session.is_active or session.is_bound:
         return None
     flight = session.memory.in_flight
     if flight is not None:

@@ -191,12 +191,11 @@ def _without(step: Step, body: Handshake, message: MLSMessage, place: Place, err
         there = mls.foresee(step.group, step.environment, message)
     except mls.MlsError:
         return str(error)
-    if not settling.has_path(there):
-        return str(error)
-    reason = _why_not(step, body, there, place)
     if settling.author_of(step, there)[1] == step.session.identity:
         lose(step, ANOTHER_COPY)
-    elif not reason:
+        return str(error)
+    reason = _why_not(step, body, there, place) if settling.has_path(there) else str(error)
+    if not reason:
         settling.finish(step)
         settling.wait(step, there, place, str(error))
     return reason

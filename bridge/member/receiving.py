@@ -79,7 +79,7 @@ def do_what_is_due(step: Step) -> None:
     _come_back(step)
     housekeeping.keep_house(step)
     session = step.session
-    if session.group is None and session.settings.create and not _knows_a_group(step):
+    if session.group is None and session.settings.create and not session.is_reading and not _knows_a_group(step):
         founding.found(step)
     committing.watch_in_flight(step)
     losing.watch(step)

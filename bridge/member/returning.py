@@ -54,12 +54,12 @@ __all__ = ["go_on", "look", "next_due", "take_group_info"]
 
 log = structlog.get_logger("member.return")
 
-_PAUSES: Final = (0, 20_000, 40_000, 90_000, 180_000, 300_000)
-"""Milliseconds between two requests, each longer than an answer and its Commit take; then a person decides."""
+_PAUSES: Final = (0, 20_000, 40_000, 60_000, 90_000, 120_000, 600_000, 1_200_000, 2_400_000)
+"""Milliseconds between two requests, each longer than an answer and its Commit take; the last again and again."""
+_PATIENCE: Final = 24 * 3_600_000
+"""Milliseconds after which a person decides: by then somebody's program should have run."""
 _SPREAD: Final = (6_000, 16_000)
 """Milliseconds, from and to, until who has lost a race asks again: not all at once."""
-_PATIENCE: Final = 600_000
-"""Milliseconds after the last request."""
 
 
 def go_on(step: Step) -> None:
@@ -73,13 +73,14 @@ def go_on(step: Step) -> None:
     due = next_due(step.session)
     if due is None or step.now < due:
         return
-    if returning.tries < len(_PAUSES):
+    if step.now < _end(step.session):
         _ask(step, returning)
         return
     step.recover(returning=None)
     step.forget_coming()
     step.flag(stuck=b"")
-    stop(step, "it has lost the thread of the group, and no member helps it back")
+    talking.give_up(step, "no member has helped this program back into the group")
+    stop(step, "it has lost the thread of the group, and no member has helped it back for a day; were you removed?")
 
 
 def next_due(session: Session) -> int | None:
@@ -87,8 +88,11 @@ def next_due(session: Session) -> int | None:
     returning = session.recovery.returning
     if returning is None:
         return None
-    pause = _PAUSES[returning.tries] if returning.tries < len(_PAUSES) else _PATIENCE
-    return returning.asked_at + pause
+    return min(returning.asked_at + _PAUSES[min(returning.tries, len(_PAUSES) - 1)], _end(session))
+
+
+def _end(session: Session) -> int:
+    return session.recovery.returned[0] + _PATIENCE
 
 
 def take_group_info(step: Step, sealed: Envelope, body: SealedGroupInfo) -> None:

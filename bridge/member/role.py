@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import mls
@@ -82,7 +83,7 @@ class MemberRole:
 
     async def start(self, tx: Transaction, *, now: int) -> AfterCommit:
         session = await storing.load(of_member(tx), self._names, self.account, self.room, self._settings, self._random)
-        step = Step(session, now, self._random)
+        step = Step(replace(session, is_reading=True), now, self._random)
         if session.group is None and not session.settings.create and not session.memory.flags.asked_at:
             joining.ask(step)
         if session.is_elsewhere:
@@ -94,6 +95,11 @@ class MemberRole:
         step = Step(self.session, now, self._random)
         for stored in events:
             receiving.take_event(step, stored.event)
+        receiving.do_what_is_due(step)
+        return await self._finish(tx, self.session, step)
+
+    async def caught_up(self, tx: Transaction, *, now: int) -> AfterCommit:
+        step = Step(replace(self.session, is_reading=False), now, self._random)
         receiving.do_what_is_due(step)
         return await self._finish(tx, self.session, step)
 

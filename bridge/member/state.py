@@ -77,6 +77,9 @@ class Session:
     """What vouches for a signature key of an account: the strongest that was ever recorded."""
     bundles: tuple[mls.KeyPackageBundle, ...] = ()
     """KeyPackages of one's own that no Welcome has answered yet."""
+    is_reading: bool = False
+    """Whether the room has not been read yet as far as it went when the program started: nothing is encrypted before.
+    An old database is found out by what stands in the room."""
 
     @property
     def identity(self) -> Identity:

@@ -64,7 +64,8 @@ def say(step: Step, content: bytes, identifier: MessageId) -> None:
 
 def flush(step: Step) -> None:
     """Encrypt and post what waits. Not while somebody's wish to leave waits: who goes shall not read on."""
-    if not step.session.is_active or step.session.is_waiting or step.group.proposals:
+    session = step.session
+    if session.is_reading or not session.is_active or session.is_waiting or step.group.proposals:
         return
     while step.session.memory.outgoing and _may_be_said_again(step):
         item, *others = step.session.memory.outgoing

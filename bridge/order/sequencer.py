@@ -145,6 +145,9 @@ class Sequencer:
         await step.finish()
         return self._take_over(step)
 
+    async def caught_up(self, tx: Transaction, *, now: int) -> AfterCommit:  # noqa: ARG002 - nothing waits for that here
+        return lambda: None
+
     def next_wake(self) -> int | None:
         if not self._refusal:
             return self._next_wake

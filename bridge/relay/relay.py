@@ -84,6 +84,9 @@ class Relay:
             await step.take(stored.event, self._settings.max_envelope)
         return await self._finish(step, tx, now)
 
+    async def caught_up(self, tx: Transaction, *, now: int) -> AfterCommit:  # noqa: ARG002 - nothing waits for that here
+        return lambda: None
+
     def next_wake(self) -> int | None:
         return self._next_wake
 

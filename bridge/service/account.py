@@ -114,6 +114,10 @@ class AccountRunner:
         """Whether a room that the account was in is no more."""
         return self._rooms.has_ended(room)
 
+    def is_of(self, account: Account) -> bool:
+        """Whether this is who runs an account."""
+        return bool(self._rooms.joined) and self.account == account
+
     def has_read(self, room: RoomAddress) -> bool:
         """Whether all that stood in a room when the account came is in the store."""
         return self._rooms.has_read(room)
@@ -228,9 +232,8 @@ class AccountRunner:
             self._rooms.put_out(room)
         for room, reason in ingested.ended.items():
             self._rooms.end(room, reason)
-        if batch.is_live:
-            self._rooms.mark_read(told_of)
-        self._on_events(self.account, ingested.rooms)
+        read = self._rooms.mark_read(told_of) if batch.is_live else set()
+        self._on_events(self.account, {*ingested.rooms, *read})
         if batch.is_live:
             self._was_live = True
             if self.state is ConnectionState.LIVE:  # the connection may have broken since the batch was told

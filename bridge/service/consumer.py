@@ -35,6 +35,10 @@ class Consumer(Protocol):
         """Take in the next events, at least one, in the order of the room. Each whole envelope comes once."""
         ...
 
+    async def caught_up(self, tx: Transaction, *, now: int) -> AfterCommit:
+        """Go on from the past to the present: all that stood in the room when the program came has been taken in."""
+        ...
+
     def next_wake(self) -> int | None:
         """Return when `wake` is to be called, `None` for not at all. Asked after each step."""
         ...

@@ -126,10 +126,12 @@ class Rooms:
         entry = self._joined.get(room)
         return entry is not None and entry.is_read
 
-    def mark_read(self, rooms: Collection[RoomAddress]) -> None:
-        """Take note that what stood in these rooms is in the store."""
-        for room in rooms:
+    def mark_read(self, rooms: Collection[RoomAddress]) -> set[RoomAddress]:
+        """Take note that what stood in these rooms is in the store; return those of which that is news."""
+        news = {room for room in rooms if not self._joined[room].is_read}
+        for room in news:
             self._joined[room].is_read = True
+        return news
 
     def enter_all(self) -> None:
         """Join every room, however long it takes."""

@@ -125,6 +125,7 @@ class Service:
             random=self._random,
             on_posts=self._post,
             on_taken=counter.inc,
+            has_read=lambda: self._has_read(consumer),
         )
         self._steppers[consumer.name] = stepper
         if on_failed is not None:
@@ -183,6 +184,12 @@ class Service:
         return Readiness({name: account.state for name, account in self._accounts.items()}, rooms)
 
     # What happens.
+
+    def _has_read(self, consumer: Consumer) -> bool:
+        """Whether all that stood in a consumer's room when its account came is in the store."""
+        return any(
+            runner.has_read(consumer.room) for runner in self._accounts.values() if runner.is_of(consumer.account)
+        )
 
     def _events_came(self, account: Account, rooms: Iterable[RoomAddress]) -> None:
         for stepper in self._steppers.values():

@@ -55,18 +55,21 @@ class Stepper:
         random: Random,
         on_posts: Callable[[Sequence[StoredOutboxEntry]], None],
         on_taken: Callable[[int], None],
+        has_read: Callable[[], bool],
     ) -> None:
         self.consumer = consumer
         self._store = store
         self._clock = clock
         self._on_posts = on_posts
         self._on_taken = on_taken
+        self._has_read = has_read
         self._bell = Bell(clock)
         self._backoff = Backoff(random)
         self._lock = asyncio.Lock()
         self._started = asyncio.Event()
         self._is_stopping = False
         self._has_news = True
+        self._is_current = False
         self._rest = Pause(clock)
         self.position: int | None = None
         """The last event that was taken in; `None` before the start."""
@@ -92,6 +95,9 @@ class Stepper:
             while not self._is_stopping:
                 if self._has_news:
                     await self._insist(self._take)
+                    continue
+                if not self._is_current and self._has_read():
+                    await self._insist(self._catch_up)
                     continue
                 due = self._due_at()
                 if due <= self._clock.now():
@@ -173,6 +179,14 @@ class Stepper:
         if events:
             self._on_taken(sum(isinstance(stored.event, EnvelopeSeen) for stored in events))
         return bool(events)
+
+    async def _catch_up(self) -> bool:
+        async def catch_up(tx: Transaction, now: int) -> AfterCommit:
+            return await self.consumer.caught_up(tx, now=now)
+
+        await self._step(self._keeping_position(catch_up))
+        self._is_current = True
+        return True
 
     async def _wake(self) -> bool:
         async def wake(tx: Transaction, now: int) -> AfterCommit:

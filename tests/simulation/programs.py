@@ -144,6 +144,11 @@ class MemberProgram(Program):
         self.settings = settings
         self.room: EncryptedRoom | None = None
 
+    @property
+    def database(self) -> Path:
+        """Where its store is."""
+        return self.folder / "member.db"
+
     async def ask(self, request: Request) -> Answer | None:
         """Ask for something, as its person; `None` where it does not run. Raises `RequestRefusedError`."""
         room = self.room
@@ -164,7 +169,7 @@ class MemberProgram(Program):
             async with open_room(
                 transport,
                 self.address,
-                store=self.folder / "member.db",
+                store=self.database,
                 key=bytes(32),
                 settings=self.settings,
                 clock=self.clock,

@@ -42,7 +42,7 @@ def check_at_the_end(world: World) -> None:
     _check_convergence(world, sessions)
     _check_rest(world, sessions)
     _check_roster(world, sessions)
-    _check_delivery(world)
+    _check_delivery(world, sessions)
     _check_wishes(world, sessions)
     _check_bridge(world)
     world.watch.check_keys()
@@ -68,8 +68,8 @@ def _check_convergence(world: World, sessions: dict[str, Session]) -> None:
 def _check_rest(world: World, sessions: dict[str, Session]) -> None:
     for name, session in sessions.items():
         memory, log = session.memory, session.memory.log
-        if session.is_returning and name in world.left | world.uncertain:
-            continue  # it was removed meanwhile, and nobody can tell it
+        if name in world.left | world.uncertain | world.put_back and not _is_in(session, sessions):
+            continue  # it was removed meanwhile, and nobody can tell it; or nobody is left who could help it back
         if session.obstacle:
             world.watch.violated("nobody is stuck", f"{name}: {session.obstacle}")
         elif session.is_active:
@@ -81,6 +81,12 @@ def _check_rest(world: World, sessions: dict[str, Session]) -> None:
                 world.watch.violated("nobody is stuck", f"{name} waits for the place of its Commit")
             if memory.outgoing:
                 world.watch.violated("nobody is stuck", f"{name} has {len(memory.outgoing)} messages to encrypt")
+
+
+def _is_in(session: Session, sessions: dict[str, Session]) -> bool:
+    """Whether somebody is in the group with this member."""
+    others = (other for other in sessions.values() if other is not session and other.is_active)
+    return any(other.leaf_of(session.identity) is not None for other in others) or session.is_active
 
 
 def _check_roster(world: World, sessions: dict[str, Session]) -> None:
@@ -124,7 +130,7 @@ def _was_asked(world: World) -> bool:
     return not world.left
 
 
-def _check_delivery(world: World) -> None:
+def _check_delivery(world: World, sessions: dict[str, Session]) -> None:
     watch = world.watch
     for text, encryptions in watch.encryptions.items():
         out = [made for made in encryptions if made.ciphertext in watch.posted]
@@ -142,7 +148,9 @@ def _check_delivery(world: World) -> None:
     for text, (name, _) in watch.said.items():
         if any(made.ciphertext in watch.posted for made in watch.encryptions[text]):
             continue
-        if not _has_failed(world, text):
+        session = sessions.get(name)
+        is_out = session is not None and session.is_returning and not _is_in(session, sessions)
+        if not _has_failed(world, text) and name not in world.put_back and not is_out:
             watch.violated("delivered", f"what {name} said was never posted, and nobody said so: {text}")
 
 
@@ -166,7 +174,7 @@ def _has_reason(world: World, name: str) -> bool:
 def _check_wishes(world: World, sessions: dict[str, Session]) -> None:
     for wish in world.watch.wishes:
         session = sessions.get(wish.by)
-        if session is None or not session.is_active or wish.subject is None:
+        if session is None or not session.is_active or wish.subject is None or wish.by in world.put_back:
             continue
         reported = any(
             isinstance(told.what, Notice) and "not possible" in told.what.text for told in world.watch.told[wish.by]

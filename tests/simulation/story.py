@@ -67,6 +67,8 @@ class What(StrEnum):
     """The next Commit with a path carries garbage for some of the members: the bits of `amount` say for whom."""
     LIE = "lie"
     """The relay's account posts a KeyPackage of its own in another's name: `amount` says in whose."""
+    PUT_BACK = "put back"
+    """After `amount` milliseconds somebody puts the database of now in the place of what it has become."""
     SET_CLOCK = "set clock"
     """A program's clock jumps by `amount` milliseconds."""
 

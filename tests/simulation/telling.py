@@ -63,6 +63,7 @@ ELEMENTS: Final = (
     Element(What.JUNK, 3, amount=lambda random: random.randrange(6)),
     Element(What.FORGE_SEAL, 2, amount=lambda random: random.randrange(2), needs_bridge_order=True),
     Element(What.SPOIL, 3, amount=lambda random: random.randrange(1, 64)),
+    Element(What.PUT_BACK, 1, amount=_pause),
     Element(What.LIE, 2, amount=lambda random: random.randrange(4)),
     Element(What.SET_CLOCK, 1, amount=lambda random: random.choice((-120_000, -5_000, 5_000, 120_000))),
 )

@@ -175,6 +175,15 @@ class Watch:
                 self.violated("delivered once", f"{name} was told twice: {told.what.text}")
         return True
 
+    def last_told(self, name: str) -> int:
+        """Return the position of what a member was told last."""
+        return self._last.get(name, -1)
+
+    def knows_no_better(self, name: str, arrived: Counter[str], last: int) -> None:
+        """Take note that a member's program has forgotten what it told after this."""
+        self.arrived[name] = arrived
+        self._last[name] = last
+
     def encrypted(self, state: mls.GroupState, content: bytes, message: bytes) -> None:
         """Note that a text was encrypted."""
         found = _TEXT.search(content)

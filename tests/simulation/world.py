@@ -27,6 +27,7 @@ from bridge.protocol.code_points import Mode
 from tests.simulation.clock import START, WorldClock
 from tests.simulation.faults import disturb_archive, forge_seal, lie_about_a_key, post_junk
 from tests.simulation.life import Life
+from tests.simulation.old_databases import OldDatabase
 from tests.simulation.people import decide
 from tests.simulation.programs import BridgeProgram, MemberProgram, Program
 from tests.simulation.seeding import stream
@@ -71,6 +72,8 @@ class World:
         self.bridge: BridgeProgram | None = None
         self.left: set[str] = set()
         """Who has asked to leave, or was removed, and has not asked to come back."""
+        self.put_back: set[str] = set()
+        """Whose database is an old one: what they did meanwhile, they do not know of."""
         self.uncertain: set[str] = set()
         """Of whom somebody may have wanted that they go."""
         self.spoiler = Spoiler(watch)
@@ -194,6 +197,9 @@ class World:
                 disturb_archive(self._room(amount), what, amount)
             case What.JUNK | What.FORGE_SEAL | What.LIE:
                 self._attack(what, amount)
+            case What.PUT_BACK if member is not None and member.is_running and member.name not in self.put_back:
+                old = OldDatabase.of(member, self.watch)
+                self._later(amount, lambda: self._put_back(old))
             case What.SPOIL:
                 self.spoiler.wanted = amount
             case What.SET_CLOCK if program is not None:
@@ -261,6 +267,11 @@ class World:
         program.clear_disk()
         if not program.is_running:
             program.start()
+
+    def _put_back(self, old: OldDatabase) -> None:
+        self.put_back.add(old.member.name)
+        self.watch.count("fault", "an old database")
+        old.put_back()
 
     def _set_connection(self, program: Program, change: Callable[[Account], None]) -> None:
         for account in program.accounts:

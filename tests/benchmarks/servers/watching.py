@@ -214,6 +214,9 @@ class WatchedConsumer:
     def next_wake(self) -> int | None:
         return self._consumer.next_wake()
 
+    async def caught_up(self, tx: Transaction, *, now: int) -> AfterCommit:  # noqa: ARG002 - the interface's
+        return lambda: None
+
     async def wake(self, tx: Transaction, *, now: int) -> AfterCommit:
         return await self._consumer.wake(tx, now=now)
 

@@ -139,6 +139,8 @@ async def test_a_start_in_another_group_than_the_named_one_is_an_alarm(tmp_path:
             async with store.transaction() as tx:
                 after = await role.start(tx, now=START)
             after()
+            async with store.transaction() as tx:
+                (await role.caught_up(tx, now=START))()
             alarms.append(sum(isinstance(one.what, Alarm) for one in told))
             assert role.session.is_active is (group_id != NAMED)
     finally:

@@ -10,6 +10,8 @@ import pytest
 import mls
 from bridge.conversation import (
     Alarm,
+    DeliveryChanged,
+    DeliveryState,
     EpochChanged,
     Notice,
     Remove,
@@ -177,11 +179,26 @@ def test_the_ladder_ends_where_nobody_answers() -> None:
     table = three()
     table.seats["alice"].deaf = table.seats["bob"].deaf = True
     lose(table, "carol")
-    for _ in range(200):
-        table.pass_time(10_000)
-    assert any("no member helps it back" in what for what in alarms(table, "carol"))
-    assert len(list(table.envelopes(EnvelopeKind.REQUEST))) == 6
+    table.do("carol", Say("Does anybody hear me?"))
+    for _ in range(24 * 60):
+        table.pass_time(60_000)
+    assert any("no member has helped it back for a day" in what for what in alarms(table, "carol"))
+    assert 30 < len(list(table.envelopes(EnvelopeKind.REQUEST))) < 50
     assert table.seats["carol"].session.recovery.returning is None
+    changes = [item for item in table.seats["carol"].told if isinstance(item, DeliveryChanged)]
+    assert changes[-1].state is DeliveryState.FAILED
+
+
+def test_who_comes_later_answers_what_nobody_has_answered() -> None:
+    table = three()
+    table.seats["alice"].deaf = table.seats["bob"].deaf = True
+    lose(table, "carol")
+    for _ in range(20):
+        table.pass_time(60_000)
+    assert not table.seats["carol"].session.is_active
+    table.listen("bob")
+    bring_back(table)
+    assert table.seats["carol"].session.is_active
 
 
 def test_nobody_helps_back_who_was_removed() -> None:

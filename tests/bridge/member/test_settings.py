@@ -150,6 +150,8 @@ async def test_history_is_kept_where_it_is_asked_for(tmp_path: Path, is_kept: bo
         async with store.transaction() as tx:
             (await role.start(tx, now=START))()
         async with store.transaction() as tx:
+            (await role.caught_up(tx, now=START))()
+        async with store.transaction() as tx:
             said, after = await role.request(tx, Say(canary), (), now=START)
         after()
         async with store.transaction() as tx:

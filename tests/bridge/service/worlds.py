@@ -87,6 +87,9 @@ class Notebook:
     def next_wake(self) -> int | None:
         return self.wake_at
 
+    async def caught_up(self, tx: Transaction, *, now: int) -> AfterCommit:  # noqa: ARG002 - the interface's
+        return lambda: None
+
     async def wake(self, tx: Transaction, *, now: int) -> AfterCommit:  # noqa: ARG002 - the interface's
         def after() -> None:
             self.wakes += 1
