@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import bridge.order.log
-from bridge.member import committing, ordering, people, talking
+import mls
+from bridge.member import committing, ordering, people, returning, talking
 from bridge.member.standing import Place
 from bridge.member.step import Step
 from bridge.order.fair_queue import QueueStep
@@ -19,7 +20,7 @@ from bridge.order.log import Log
 from bridge.order.sequencer_step import Step as SequencerStep
 from bridge.protocol.bodies import LogPosition
 from bridge.protocol.code_points import EnvelopeKind
-from bridge.protocol.envelope import open_envelope
+from bridge.protocol.envelope import identity_of, open_envelope
 from bridge.relay.relay import _Step as RelayStep
 from bridge.service import stepping
 from bridge.service.account import AccountRunner
@@ -189,6 +190,37 @@ def _a_relay_that_loses_seals() -> AbstractContextManager[None]:
     return replaced(RelayStep, take=taken)
 
 
+def _skip_a_commit_that_failed_on_a_secret() -> AbstractContextManager[None]:
+    def without(_step: Step, _body: Any, _message: Any, _place: Any, error: Exception) -> str:  # noqa: ANN401
+        return str(error)
+
+    return replaced(ordering, _without=without)
+
+
+def _accept_a_stale_group_info() -> AbstractContextManager[None]:
+    """Of whatever epoch: the own Commit counts once it has its place, and nobody is asked."""
+
+    def tells(step: Step, _coming: mls.GroupState, data: bytes) -> bool:
+        own = step.session.recovery.returning
+        return own is not None and identity_of(data) == own.commit
+
+    @contextmanager
+    def planted() -> Iterator[None]:
+        with replaced(returning, _tells=tells), replaced(returning, _require_fresh=lambda *_: None):
+            yield
+
+    return planted()
+
+
+def _keep_the_commit_that_led_out() -> AbstractContextManager[None]:
+    leave_behind = mls.leave_behind
+
+    def left(before: mls.GroupState, after: mls.GroupState) -> mls.GroupState:
+        return leave_behind(before, after).with_changes({"pending": before.pending})
+
+    return replaced(mls, leave_behind=left)
+
+
 def _is_third_seal(data: bytes) -> bool:
     opened = open_envelope(data)
     return opened.kind == EnvelopeKind.SEAL and opened.identity[0] % 3 == 0
@@ -212,4 +244,7 @@ FAULTS: Final[Sequence[PlantedFault]] = (
     PlantedFault("a sequencer that withholds", _a_sequencer_that_withholds, _STUCK),
     PlantedFault("a queue in memory alone", _a_queue_in_memory_alone, _STUCK),
     PlantedFault("a relay that loses seals", _a_relay_that_loses_seals, _STUCK),
+    PlantedFault("skip a Commit that failed on a secret", _skip_a_commit_that_failed_on_a_secret, _STUCK),
+    PlantedFault("accept a stale GroupInfo", _accept_a_stale_group_info, ("one history", *_STUCK)),
+    PlantedFault("keep the Commit that led out", _keep_the_commit_that_led_out, ("no fault of ours", "keys once")),
 )
