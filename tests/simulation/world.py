@@ -73,7 +73,7 @@ class World:
         self.left: set[str] = set()
         """Who has asked to leave, or was removed, and has not asked to come back."""
         self.put_back: set[str] = set()
-        """Whose database is an old one: what they did meanwhile, they do not know of."""
+        """Whose database is put back, once each: what they did meanwhile, they will not know of."""
         self.uncertain: set[str] = set()
         """Of whom somebody may have wanted that they go."""
         self.spoiler = Spoiler(watch)
@@ -198,6 +198,7 @@ class World:
             case What.JUNK | What.FORGE_SEAL | What.LIE:
                 self._attack(what, amount)
             case What.PUT_BACK if member is not None and member.is_running and member.name not in self.put_back:
+                self.put_back.add(member.name)
                 old = OldDatabase.of(member, self.watch)
                 self._later(amount, lambda: self._put_back(old))
             case What.SPOIL:
@@ -269,7 +270,6 @@ class World:
             program.start()
 
     def _put_back(self, old: OldDatabase) -> None:
-        self.put_back.add(old.member.name)
         self.watch.count("fault", "an old database")
         old.put_back()
 
