@@ -74,7 +74,7 @@ def speak(step: Step) -> None:
     due = next_due(session)
     if due is None or due > step.now:
         return
-    if _has_to_judge(session, unsettled):
+    if _has_to_judge(unsettled):
         kind, attempt = (EnvelopeKind.NACK if session.is_waiting else EnvelopeKind.ACK), 0
         step.stand(unsettled=unsettled.replace(has_spoken=1))
     else:
@@ -103,7 +103,7 @@ def next_due(session: Session) -> int | None:
     if group.own_leaf not in {*witnesses, unsettled.author_leaf}:
         return None
     rank = witnesses.index(group.own_leaf) if group.own_leaf in witnesses else 0
-    if _has_to_judge(session, unsettled):
+    if _has_to_judge(unsettled):
         return unsettled.since + rank * _TURN
     if session.order.mode is Mode.ROOM and session.is_waiting:
         return None  # who cannot follow does not close where there are no times to go by
@@ -112,9 +112,9 @@ def next_due(session: Session) -> int | None:
     return unsettled.since + CLOSE_AFTER + _MARGIN + turn * _CLOSING_TURN
 
 
-def _has_to_judge(session: Session, unsettled: Unsettled) -> bool:
-    """Whether this member has not said yet if it can follow; one `nack` is as good as many."""
-    return not unsettled.has_spoken and not (session.is_waiting and unsettled.nackers)
+def _has_to_judge(unsettled: Unsettled) -> bool:
+    """Whether this member has not said yet if it can follow."""
+    return not unsettled.has_spoken
 
 
 def _nack(step: Step, unsettled: Unsettled, verdict: Verdict, place: Place) -> None:
@@ -122,7 +122,10 @@ def _nack(step: Step, unsettled: Unsettled, verdict: Verdict, place: Place) -> N
         return
     if not unsettled.nackers:
         unsettled = unsettled.replace(nacked_at=place.sealed_at, since=step.now)
-    step.stand(unsettled=unsettled.replace(nackers=(*unsettled.nackers, verdict.leaf)))
+    unsettled = unsettled.replace(nackers=(*unsettled.nackers, verdict.leaf))
+    step.stand(unsettled=unsettled)
+    if set(unsettled.witnesses) <= set(unsettled.nackers):
+        settling.take_back(step)  # nobody is left who could say otherwise
 
 
 def _close(step: Step, unsettled: Unsettled, verdict: Verdict, place: Place) -> str:

@@ -84,8 +84,9 @@ def _check_rest(world: World, sessions: dict[str, Session]) -> None:
 
 
 def _is_in(session: Session, sessions: dict[str, Session]) -> bool:
-    """Whether somebody is in the group with this member."""
-    others = (other for other in sessions.values() if other is not session and other.is_active)
+    """Whether this member is in the group, with somebody whom it knows."""
+    known = {identity for _, identity, _ in session.members()}
+    others = (other for other in sessions.values() if other.is_active and other.identity in known)
     return any(other.leaf_of(session.identity) is not None for other in others) or session.is_active
 
 
@@ -96,7 +97,10 @@ def _check_roster(world: World, sessions: dict[str, Session]) -> None:
             other = world.member_of(identity.account)
             if other is None:
                 world.watch.violated("real people alone", f"{name} has {identity.account} in the group")
-            elif other.name in sessions and sessions[other.name].client.signature_key.public_key != key:
+            elif (
+                other.name in sessions.keys() - world.put_back
+                and sessions[other.name].client.signature_key.public_key != key
+            ):
                 world.watch.violated("real people alone", f"{name} has another key of {other.name}")
     founder = next(iter(world.members))
     if founder not in active:
