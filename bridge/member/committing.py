@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bridge.member.state import Session
     from bridge.member.step import Step
 
-__all__ = ["commit_what_is_due", "is_behind", "next_due", "prune", "put_off", "want", "watch_in_flight"]
+__all__ = ["commit_what_is_due", "give_up_all", "is_behind", "next_due", "prune", "put_off", "want", "watch_in_flight"]
 
 _DAY = 24 * 3600 * 1000
 _PAUSE = 10_000
@@ -177,12 +177,24 @@ def _proposal(step: Step, intent: Intent) -> Add | Remove | None:
             return None
 
 
+def give_up_all(step: Step, why: str) -> None:
+    """Drop every wish, and say so of those that somebody has uttered."""
+    for intent in step.session.memory.intents:
+        if intent.kind in {IntentKind.ADD, IntentKind.REMOVE}:
+            _tell_given_up(step, intent, why)
+    step.remember(intents=(), in_flight=None)
+
+
 def _give_up(step: Step, intent: Intent, error: mls.MlsError) -> None:
     """Drop a wish that the group's rules do not allow, and say why."""
     step.remember(intents=tuple(item for item in step.session.memory.intents if item != intent))
+    _tell_given_up(step, intent, str(error))
+
+
+def _tell_given_up(step: Step, intent: Intent, why: str) -> None:
     what = intent.kind.name.lower().replace("_", " ")
     who = f" {Identity.decode(intent.subject).account}" if intent.subject else ""
-    step.tell(Notice(f"This is not possible: {what}{who}. {error}"))
+    step.tell(Notice(f"This is not possible: {what}{who}. {why}"))
 
 
 def _drop(step: Step, kind: IntentKind) -> None:

@@ -260,7 +260,7 @@ def _enter(step: Step, committed: mls.Committed, there: mls.Foreseen) -> None:
                 pass
     if committed.removed_us:
         talking.give_up(step, "you were removed from the group before it could be encrypted")
-        step.remember(intents=(), in_flight=None)
+        committing.give_up_all(step, "You are out of the group.")
         step.tell(Removed(by, step.now))
         return
     notices.give(step, author)
@@ -272,7 +272,7 @@ def _enter_after_return(step: Step, committed: mls.Committed, by: str) -> None:
     if committed.removed_us:
         why = "another copy of this program's state has come back in its place: let one alone run"
         talking.give_up(step, why)
-        step.remember(intents=(), in_flight=None)
+        committing.give_up_all(step, "You are out of the group.")
         step.tell(Removed(by, step.now, why))
         return
     step.tell(Notice(f"{by} had lost the thread, and is back in the group."))

@@ -16,7 +16,7 @@ from bridge.conversation import (
     RequestRefusedError,
     Say,
 )
-from bridge.member import people
+from bridge.member import committing, people
 from bridge.member.memory import IntentKind
 from bridge.protocol.bodies import LogPosition, WelcomeBody
 from bridge.protocol.code_points import EnvelopeKind, Mode
@@ -172,6 +172,21 @@ def test_what_waits_when_one_is_removed_is_said_to_have_failed() -> None:
         table.pass_time(4_000)
     states = [item.state for item in bob.told if isinstance(item, DeliveryChanged)]
     assert states[-1] is DeliveryState.FAILED
+
+
+def test_what_was_wanted_when_one_is_removed_is_said_to_be_void() -> None:
+    table = three()
+    table.is_sealing = False
+    table.do("alice", Remove("bob"))
+    removal = list(table.envelopes(EnvelopeKind.HANDSHAKE))[-1]
+    with table.step(table.seats["bob"]) as step:
+        committing.want(step, IntentKind.REMOVE, table.seats["carol"].session.identity)
+    table.is_sealing = True
+    table.seal(removal)
+    table.run()
+    notices = [item.text for item in table.seats["bob"].told if isinstance(item, Notice)]
+    assert "This is not possible: remove xmpp:carol@two. You are out of the group." in notices
+    assert table.seats["bob"].session.memory.intents == ()
 
 
 def test_nothing_is_said_by_who_is_about_to_leave() -> None:
