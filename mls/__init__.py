@@ -76,7 +76,7 @@ from mls.group.messaging import (
     propose_update,
     protect,
 )
-from mls.group.processing import foresee, process
+from mls.group.processing import foresee, own_message, process
 from mls.group.received import (
     ApplicationMessage,
     Change,
@@ -165,6 +165,7 @@ __all__ = [
     "leave_behind",
     "lifetime_of_days",
     "new_member_proposal",
+    "own_message",
     "process",
     "propose",
     "propose_add",

@@ -53,14 +53,14 @@ def take_request(step: Step, sealed: Envelope, at: int) -> None:
         return
     match request.wanted:
         case RejoinWanted() as wanted:
-            _require_member(step, request, wanted)
-            others = tuple(one for one in recovery.pending if one.leaf != wanted.leaf)
-            due = step.now + _rank(step.session, request, wanted.leaf) * _TURN
+            leaf = _require_member(step, request, wanted)
+            others = tuple(one for one in recovery.pending if one.leaf != leaf)
+            due = step.now + _rank(step.session, request, leaf) * _TURN
             if step.now - at > _FRESH:  # read in an archive, where a newer one may follow
                 due += _APART
-            answered_at = max((one.at for one in recovery.answered if one.leaf == wanted.leaf), default=0)
+            answered_at = max((one.at for one in recovery.answered if one.leaf == leaf), default=0)
             due = max(due, min(answered_at, step.now) + _APART) if answered_at else due
-            asked = Pending(request.nonce, wanted.leaf, wanted.public_key, step.now, due)
+            asked = Pending(request.nonce, leaf, wanted.public_key, step.now, due)
             step.recover(pending=(*others, asked)[-_MAX_PENDING:])
         case _:
             return
@@ -121,15 +121,15 @@ def _answer(step: Step, one: Pending) -> None:
     step.recover(answered=(Answered(one.leaf, step.now), *others)[:_MAX_PENDING])
 
 
-def _require_member(step: Step, request: Request, wanted: RejoinWanted) -> None:
-    """Check that a request is signed by its leaf, another's than one's own. Raises `ProtocolError`."""
+def _require_member(step: Step, request: Request, wanted: RejoinWanted) -> int:
+    """Return the leaf of a request's signature key, another's than one's own. Raises `ProtocolError`."""
     group = step.group
-    leaf = group.public.tree.leaf(wanted.leaf)
-    if leaf is None or wanted.leaf == group.own_leaf:
-        raise ProtocolError("a request by a leaf that is not in the group, or by this member itself")
-    key, group_id = leaf.signature_key, group.group_id
-    if not rejoin_is_signed(group.suite, key, group_id=group_id, nonce=request.nonce, wanted=wanted):
+    leaf = group.public.tree.signature_keys.get(wanted.signature_key)
+    if leaf is None or leaf == group.own_leaf:
+        raise ProtocolError("a request by one who is not in the group, or by this member itself")
+    if not rejoin_is_signed(group.suite, group_id=group.group_id, nonce=request.nonce, wanted=wanted):
         raise ProtocolError("a request that its leaf has not signed")
+    return leaf
 
 
 def _rank(session: Session, request: Request, asking: int) -> int:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from bridge.protocol.identity import Identity
     from bridge.protocol.seal import Seal
 
-__all__ = ["apply", "take_seal", "walk"]
+__all__ = ["apply", "take_seal", "walk", "watch_for_copies"]
 
 log = structlog.get_logger("member.order")
 
@@ -59,6 +59,22 @@ def take_seal(step: Step, seal: Seal) -> None:
         stop(step, f"{error.what}: the bridge shows different members different histories")
         return
     walk(step)
+
+
+def watch_for_copies(step: Step, sealed: Envelope) -> None:
+    """Lose the thread where a handshake that has no place yet is this member's own, and it has not made it.
+
+    To wait for its place would be too late: this member's next one would use the same key.
+    """
+    message = _message_of(open_body(Handshake, sealed)).message
+    if not isinstance(message, PrivateMessage) or step.session.group is None:
+        return
+    try:
+        own = mls.own_message(step.group, step.environment, message)
+    except mls.MlsError:
+        return  # whoever wrote it: its place in the order will show what it is worth
+    if own is not None and not own.is_known:
+        lose(step, ANOTHER_COPY)
 
 
 def walk(step: Step) -> None:

@@ -156,6 +156,8 @@ def _await_order(step: Step, seen: EnvelopeSeen, sealed: Envelope, kept: Envelop
         talking.open_held(step)
     elif sealed.identity not in step.session.memory.applied:  # else it came inside its seal
         _hold(step, seen, sealed, kept)
+        if sealed.kind == EnvelopeKind.HANDSHAKE:
+            ordering.watch_for_copies(step, sealed)
         ordering.walk(step)
 
 

@@ -23,8 +23,6 @@ class Returning(Struct):
     """How often it has asked."""
     asked_at: UInt64
     """When it asked last; 0: it has not yet."""
-    leaves: tuple[UInt32, ...]
-    """Which leaves may be its own: the old one, or that of an external Commit of which it has not heard any more."""
     nonce: Nonce
     """Of the request."""
     head: LogPosition

@@ -58,7 +58,6 @@ _PAUSES: Final = (0, 20_000, 40_000, 60_000, 90_000, 120_000, 600_000, 1_200_000
 """Milliseconds between two requests, each longer than an answer and its Commit take; the last again and again."""
 _PATIENCE: Final = 24 * 3_600_000
 """Milliseconds after which a person decides: by then somebody's program should have run."""
-_LEAVES: Final = 4
 _SPREAD: Final = (6_000, 16_000)
 """Milliseconds, from and to, until who has lost a race asks again: not all at once."""
 
@@ -115,8 +114,7 @@ def take_group_info(step: Step, sealed: Envelope, body: SealedGroupInfo) -> None
     handshake = Handshake(made.output.message.encode(), hashlib.sha256(context).digest())
     commit = envelope(EnvelopeKind.HANDSHAKE, sealed.group_id, handshake)
     step.session = replace(step.session, coming=made.state)
-    leaves = (made.state.own_leaf, *(leaf for leaf in returning.leaves if leaf != made.state.own_leaf))[:_LEAVES]
-    step.recover(returning=returning.replace(commit=commit.identity, leaves=leaves))
+    step.recover(returning=returning.replace(commit=commit.identity))
     known = step.session.memory.log
     if known is not None:
         step.remember(log=known.moved_to(body.stands_at))
@@ -144,13 +142,13 @@ def _ask(step: Step, returning: Returning) -> None:
     key = suite.generate_hpke_key(step.random)
     nonce = step.random(NONCE_SIZE)
     head = LogPosition(0, 0, session.memory.last_commit) if session.memory.log is None else session.memory.log.newest
-    leaf = returning.leaves[returning.tries % len(returning.leaves)]
-    wanted = RejoinWanted(leaf, head, key.public_key, b"")
-    wanted = sign_rejoin(suite, session.client.signature_key, group_id=step.group.group_id, nonce=nonce, wanted=wanted)
+    own = session.client.signature_key
+    wanted = RejoinWanted(own.public_key, head, key.public_key, b"")
+    wanted = sign_rejoin(suite, own, group_id=step.group.group_id, nonce=nonce, wanted=wanted)
     step.forget_coming()
     private_key = bytes(key.secret.value)
     tries = returning.tries + 1
-    step.recover(returning=Returning(tries, step.now, returning.leaves, nonce, head, private_key, NO_COMMIT, 0))
+    step.recover(returning=Returning(tries, step.now, nonce, head, private_key, NO_COMMIT, 0))
     step.post(request_envelope(step.group.group_id, nonce, wanted), "request")
 
 

@@ -8,7 +8,7 @@
     struct { opaque identities[32]<V>; } EnvelopesWanted;       // 1 to 64 envelopes that a seal has named
     struct { } HeadWanted;                                      // the newest seal that somebody knows
     struct {                                                    // a GroupInfo, to come back with one's own key
-        uint32 leaf;                                            // the requester's leaf, of the epoch that it knows
+        opaque signature_key<V>;                                // the requester's: its leaf may be another by now
         LogPosition head;                                       // the newest seal that it knows
         opaque public_key<V>;                                   // HPKE, made for this request alone
         opaque signature<V>;                                    // by the leaf's signature key
@@ -46,7 +46,7 @@ from bridge.protocol.bodies import LogPosition, open_body
 from bridge.protocol.code_points import GROUP_INFO_LABEL, HASH_SIZE, REJOIN_LABEL, EnvelopeKind
 from bridge.protocol.envelope import Envelope, envelope
 from bridge.protocol.errors import ProtocolError
-from mls.codec import FixedOpaque, Opaque, Struct, Tagged, UInt8, UInt32, struct
+from mls.codec import FixedOpaque, Opaque, Struct, Tagged, UInt8, struct
 from mls.wire.commit import HPKECiphertext
 
 if TYPE_CHECKING:
@@ -115,7 +115,8 @@ class HeadWanted(Struct):
 class RejoinWanted(Struct):
     """A GroupInfo, for a member that lost the thread and still has its signature key."""
 
-    leaf: UInt32
+    signature_key: Opaque
+    """The requester's: which leaf that is by now, the answerer knows."""
     head: LogPosition
     """The newest seal that the requester knows: a GroupInfo that stands before it is stale."""
     public_key: Opaque
@@ -123,7 +124,7 @@ class RejoinWanted(Struct):
 
     def signed(self, group_id: bytes, nonce: bytes) -> bytes:
         """Return what the signature covers: all but itself, with group and nonce."""
-        return RejoinTBS(group_id, nonce, self.leaf, self.head, self.public_key).encode()
+        return RejoinTBS(group_id, nonce, self.signature_key, self.head, self.public_key).encode()
 
 
 @struct()
@@ -132,7 +133,7 @@ class RejoinTBS(Struct):
 
     group_id: Opaque
     nonce: Nonce
-    leaf: UInt32
+    signature_key: Opaque
     head: LogPosition
     public_key: Opaque
 
@@ -206,9 +207,9 @@ def sign_rejoin(
     return wanted.replace(signature=signature)
 
 
-def rejoin_is_signed(suite: CipherSuite, key: bytes, *, group_id: bytes, nonce: bytes, wanted: RejoinWanted) -> bool:
-    """Return whether `key`, a leaf's signature key, has signed a request for a GroupInfo."""
-    return suite.verify_with_label(key, REJOIN_LABEL, wanted.signed(group_id, nonce), wanted.signature)
+def rejoin_is_signed(suite: CipherSuite, *, group_id: bytes, nonce: bytes, wanted: RejoinWanted) -> bool:
+    """Return whether a request for a GroupInfo is signed by the key that it names."""
+    return suite.verify_with_label(wanted.signature_key, REJOIN_LABEL, wanted.signed(group_id, nonce), wanted.signature)
 
 
 def seal_group_info(

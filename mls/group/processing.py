@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from mls.wire.framing import SenderData
     from mls.wire.proposals import AnyProposal
 
-__all__ = ["decode_message", "foresee", "process"]
+__all__ = ["decode_message", "foresee", "own_message", "process"]
 
 
 def decode_message(data: bytes, environment: Environment) -> MLSMessage:
@@ -102,6 +102,21 @@ def foresee(state: GroupState, environment: Environment, message: MLSMessage) ->
         raise UsageError(msg)
     judged = judge_commit(state, environment, verified)
     return Foreseen(judged.committed, judged.context, judged.tree)
+
+
+def own_message(state: GroupState, environment: Environment, message: PrivateMessage) -> OwnMessage | None:
+    """Return what `process` would say of a message of the current epoch that this member's leaf sent, Commits included.
+
+    `None` for others' messages, and those of other epochs. Before a Commit has its place in the order, this tells
+    whether another copy of the state has made it. The state does not change. Raises `RuleError`, or `DecodeError`.
+    """
+    if message.group_id != state.group_id or message.epoch != state.epoch or state.status is not Status.ACTIVE:
+        return None
+    tree = state.public.tree
+    sender = open_sender_data(state.suite, message, state.epoch_secrets.sender_data_secret, tree)
+    if sender.leaf_index != state.own_leaf:
+        return None
+    return _own_message(message, sender, state.messages, state.public, environment.limits.ratchet)
 
 
 def _require_current(state: GroupState, kind: ContentType, epoch: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
@@ -76,12 +77,14 @@ def test_a_member_without_the_right_to_vouch_cannot_add_across_networks() -> Non
     bob = table.seats["bob"]
     person = bob.session.people[Identity(Account("xmpp:mallory@two"), "evil")]
     lax = mls.Environment(environment(table.random).authentication, random=table.random)
-    assert bob.session.group is not None
-    made = mls.add(bob.session.group, lax, [person.key_package], now=table.now // 1000)
+    group = bob.session.group
+    assert group is not None
+    made = mls.add(group, lax, [person.key_package], now=table.now // 1000)
+    bob.session = replace(bob.session, group=made.state.step(pending=()))
     leads_to = hashlib.sha256(made.output.pending.next_epoch.public.context.encode()).digest()
     epochs = table.epochs()
     body = Handshake(made.output.message.encode(), leads_to)
-    table.post(MATRIX, bob.session.account, envelope(EnvelopeKind.HANDSHAKE, bob.session.group.group_id, body))
+    table.post(MATRIX, bob.session.account, envelope(EnvelopeKind.HANDSHAKE, group.group_id, body))
     table.run()
     assert "xmpp:mallory@two" not in roster(table, "alice") | roster(table, "carol")
     assert table.epochs() == epochs

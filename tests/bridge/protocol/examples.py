@@ -76,7 +76,9 @@ STRUCTURES: dict[str, Struct] = {
     "Request for the log": Request(_nonce, LogWanted(_position)),
     "Request for envelopes": Request(_nonce, EnvelopesWanted((bytes([9]) * 32, bytes([8]) * 32))),
     "Request for the head": Request(_nonce, HeadWanted()),
-    "Request to come back": Request(_nonce, RejoinWanted(3, _position, b"an HPKE key", b"a signature")),
+    "Request to come back": Request(
+        _nonce, RejoinWanted(b"a signature key", _position, b"an HPKE key", b"a signature")
+    ),
     "Answer": Answer(_nonce, _position, (_handshake.encode(),), 1),
     "SealedGroupInfo": SealedGroupInfo(_nonce, _position, HPKECiphertext(b"a KEM output", b"a ciphertext")),
     "TermChange": TermChange(_change, (endorse(_change, KEY),)),
