@@ -21,7 +21,7 @@ from bridge.protocol.identity import Identity
 from mls.wire.framing import Member
 from mls.wire.key_package import KeyPackage
 from mls.wire.message import MLSMessage
-from mls.wire.proposals import Add, Remove
+from mls.wire.proposals import Add, Remove, SelfRemove
 
 if TYPE_CHECKING:
     from bridge.member.state import Session
@@ -67,8 +67,10 @@ def commit_what_is_due(step: Step) -> None:
     _bring_near(step)
     due = [intent for intent in step.session.memory.intents if intent.due <= step.now]
     if any(intent.kind is IntentKind.LEAVE for intent in due):
-        _propose_to_leave(step)
-        return
+        if not _is_last_to_leave(step.session):
+            _propose_to_leave(step)
+            return
+        due = _stay(step, due)
     if due:
         _commit(step, due)
 
@@ -157,6 +159,22 @@ def _propose_to_leave(step: Step) -> None:
         return
     message = step.take(mls.leave(step.group, step.environment, authenticated_data=step.authenticated_data))
     _post_handshake(step, Handshake(message.encode(), b""))
+
+
+def _is_last_to_leave(session: Session) -> bool:
+    """Whether all members have asked to be let go, and it is this one that has to do it: the first in the tree."""
+    if session.group is None:
+        return False
+    leaving = {item.sender for item in session.group.proposals if isinstance(item.proposal, SelfRemove)}
+    leaves = [leaf for leaf, _ in session.group.members()]
+    return all(Member(leaf) in leaving for leaf in leaves) and session.group.own_leaf == min(leaves)
+
+
+def _stay(step: Step, due: list[Intent]) -> list[Intent]:
+    """Let the others go: somebody has to. Returns what is due then."""
+    _drop(step, IntentKind.LEAVE)
+    step.tell(Notice("This is not possible: leave. All leave at once: you let the others go, and are alone then."))
+    return [intent for intent in due if intent.kind is not IntentKind.LEAVE]
 
 
 def _post_handshake(step: Step, body: Handshake) -> None:

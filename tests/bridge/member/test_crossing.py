@@ -189,6 +189,22 @@ def test_what_was_wanted_when_one_is_removed_is_said_to_be_void() -> None:
     assert table.seats["bob"].session.memory.intents == ()
 
 
+def test_of_all_who_leave_at_once_one_lets_the_others_go() -> None:
+    table = three()
+    table.is_sealing = False
+    for name in ("alice", "bob", "carol"):
+        table.do(name, Leave())
+    wishes = list(table.envelopes(EnvelopeKind.HANDSHAKE))[-3:]
+    table.is_sealing = True
+    for wish in wishes:
+        table.seal(wish)
+    table.run()
+    for _ in range(4):
+        table.pass_time(4_000)
+    assert [name for name, seat in table.seats.items() if seat.session.is_active] == ["alice"]
+    assert any("All leave at once" in item.text for item in table.seats["alice"].told if isinstance(item, Notice))
+
+
 def test_nothing_is_said_by_who_is_about_to_leave() -> None:
     table = three()
     table.is_sealing = False
