@@ -181,7 +181,9 @@ def _check_wishes(world: World, sessions: dict[str, Session]) -> None:
         if session is None or not session.is_active or wish.subject is None or wish.by in world.put_back:
             continue
         reported = any(
-            isinstance(told.what, Notice) and "not possible" in told.what.text for told in world.watch.told[wish.by]
+            isinstance(told.what, Notice)
+            and any(words in told.what.text for words in ("not possible", "You are alone"))
+            for told in world.watch.told[wish.by]
         )
         match wish.request:
             case Remove() | Leave():

@@ -52,6 +52,8 @@ def _pause(random: Random) -> int:
 ELEMENTS: Final = (
     Element(What.SAY, 50),
     Element(What.REMOVE, 4, has_other=True),
+    Element(What.LEAVE, 2),
+    Element(What.RETURN, 3),
     Element(What.STOP, 3, amount=_pause, bridge_too=True),
     Element(What.KILL, 4, amount=_pause, bridge_too=True),
     Element(What.KILL_AT_WRITE, 6, amount=lambda random: random.randrange(1, 40), bridge_too=True),
@@ -70,8 +72,6 @@ ELEMENTS: Final = (
 """What happens after people have come."""
 
 RECOVERY: Final = (
-    Element(What.LEAVE, 2),
-    Element(What.RETURN, 3),
     Element(What.REDACT, 2, amount=lambda random: random.randrange(12)),
     Element(What.TRIM, 1, amount=lambda random: random.randrange(12)),
 )

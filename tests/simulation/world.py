@@ -236,14 +236,14 @@ class World:
     async def _return(self, member: MemberProgram) -> None:
         """Ask to be let in again, once one is out."""
         while not self.is_healing or self.watch.now() < self.story.end + _HEALS_WITHIN // 2:
+            if member.name in self.left:
+                return
             room = member.room
             session = room.role.session if room is not None and room.role.has_started else None
             if session is not None and session.group is not None and not session.is_active:
                 with suppress(RequestRefusedError):
                     if await member.ask(Join()) is not None:
                         return
-            if member.name in self.left:
-                return
             await self.pause(2_000)
 
     # Faults.
