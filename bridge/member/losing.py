@@ -50,7 +50,7 @@ def lose(step: Step, why: str) -> None:
     step.flag(stuck=why.encode())
     step.forget_left()
     step.session = replace(step.session, standing=firm())
-    returning = Returning(0, 0, bytes(NONCE_SIZE), LogPosition(0, 0, NO_COMMIT), b"", NO_COMMIT, 0)
+    returning = Returning(0, 0, bytes(NONCE_SIZE), LogPosition(0, 0, NO_COMMIT), b"", NO_COMMIT, None, 0)
     step.recover(returning=returning, returned=(step.now, *recent), behind_since=0, pending=())
     log.warning("lost the thread", reason=why, epoch=step.group.epoch)
     step.tell(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from bridge.member.memory import Identifier
+from bridge.order.log import Log
 from bridge.protocol.asking import Nonce
 from bridge.protocol.bodies import LogPosition
 from mls.codec import Constant, Opaque, Struct, UInt8, UInt32, UInt64, struct
@@ -31,6 +32,8 @@ class Returning(Struct):
     """HPKE, for the answer alone."""
     commit: Identifier
     """Identity of the external Commit's envelope; zeros where none is made yet."""
+    walk: Log | None
+    """The log from where the GroupInfo stands: whoever answered may lie about that, so it counts on arrival alone."""
     has_rival: UInt8
     """1 once the order has named another handshake of the epoch that it leads out of, before it."""
 

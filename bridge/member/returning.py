@@ -23,6 +23,7 @@ from bridge.member.epochs import tell_epoch
 from bridge.member.memory import NO_COMMIT
 from bridge.member.recovery import Returning
 from bridge.member.stopping import stop
+from bridge.order.log import EquivocationError
 from bridge.protocol.asking import (
     NONCE_SIZE,
     RejoinWanted,
@@ -113,16 +114,30 @@ def take_group_info(step: Step, sealed: Envelope, body: SealedGroupInfo) -> None
     context = made.state.public.context.encode()
     handshake = Handshake(made.output.message.encode(), hashlib.sha256(context).digest())
     commit = envelope(EnvelopeKind.HANDSHAKE, sealed.group_id, handshake)
-    step.session = replace(step.session, coming=made.state)
-    step.recover(returning=returning.replace(commit=commit.identity))
     known = step.session.memory.log
-    if known is not None:
-        step.remember(log=known.moved_to(body.stands_at))
+    walk = None if known is None else known.moved_to(body.stands_at)
+    step.session = replace(step.session, coming=made.state)
+    step.recover(returning=returning.replace(commit=commit.identity, walk=walk))
     step.post(commit, "handshake")
 
 
 def look(step: Step) -> bool:
     """Look through what the order names for a member's word that this one is in again. Returns whether it is."""
+    try:
+        return _look(step)
+    except EquivocationError as error:
+        # The sequencer's seals do not follow on what the answer says: it lies. Whether the seals contradict each
+        # other, the log itself knows.
+        log.warning("an answer that does not fit the order", reason=error.what)
+        returning = step.session.recovery.returning
+        step.forget_coming()
+        if returning is not None:
+            step.recover(returning=returning.replace(commit=NO_COMMIT, private_key=b"", walk=None))
+        return False
+
+
+def _look(step: Step) -> bool:
+    _learn_of_seals(step)
     while (coming := step.session.coming) is not None:
         found = _next(step)
         if found is None:
@@ -148,7 +163,7 @@ def _ask(step: Step, returning: Returning) -> None:
     step.forget_coming()
     private_key = bytes(key.secret.value)
     tries = returning.tries + 1
-    step.recover(returning=Returning(tries, step.now, nonce, head, private_key, NO_COMMIT, 0))
+    step.recover(returning=Returning(tries, step.now, nonce, head, private_key, NO_COMMIT, None, 0))
     step.post(request_envelope(step.group.group_id, nonce, wanted), "request")
 
 
@@ -193,13 +208,23 @@ def _join(step: Step, info: GroupInfo) -> mls.Transition[mls.ExternalJoin]:
     return mls.join_externally(session.client, step.environment, MLSMessage(1, info), replaces=old, groups=groups)
 
 
+def _learn_of_seals(step: Step) -> None:
+    """Take in the seals that have come since."""
+    returning, known = step.session.recovery.returning, step.session.memory.log
+    if returning is not None and returning.walk is not None and known is not None:
+        walk = returning.walk.knowing(known)
+        if walk is not returning.walk:
+            step.recover(returning=returning.replace(walk=walk))
+
+
 def _next(step: Step) -> tuple[bytes, bytes] | None:
     """Return identity and bytes of what the order names next, `None` where it is not there yet."""
-    session = step.session
-    if session.memory.log is None:
+    session, returning = step.session, step.session.recovery.returning
+    walk = None if returning is None else returning.walk
+    if walk is None:
         ordered: list[tuple[bytes, Held]] = list(session.held.items())
         return next(((one, held.envelope) for one, held in ordered if held.kind != EnvelopeKind.APPLICATION), None)
-    entry = session.memory.log.next_entry
+    entry = walk.next_entry
     if entry is None:
         return None
     held = session.held.get(entry.identity)
@@ -209,9 +234,11 @@ def _next(step: Step) -> tuple[bytes, bytes] | None:
 
 
 def _pass(step: Step, identity: bytes) -> None:
-    step.release(identity)
-    if step.session.memory.log is not None:
-        step.remember(log=step.session.memory.log.advance())
+    returning = step.session.recovery.returning
+    if returning is None or returning.walk is None:
+        step.release(identity)
+    else:
+        step.recover(returning=returning.replace(walk=returning.walk.advance()))
 
 
 def _tells(step: Step, coming: mls.GroupState, data: bytes) -> bool:
@@ -280,7 +307,7 @@ def _arrive(step: Step, coming: mls.GroupState) -> None:
     step.begin_anew(mls.Transition(coming, None, ()))
     step.flag(stuck=b"", updated_at=step.now, sent_since=0)
     commit = NO_COMMIT if returning is None else returning.commit
-    step.remember(in_flight=None, last_commit=commit)
+    step.remember(in_flight=None, last_commit=commit, log=None if returning is None else returning.walk)
     for _, identity, key in step.session.members():
         step.trust(identity.account, key, Verification.FIRST_USE)
         people.came_in(step, identity)

@@ -13,7 +13,11 @@ __all__ = ["stop"]
 
 
 def stop(step: Step, why: str) -> None:
-    """Follow the group no further, and send nothing more. The first reason stays."""
+    """Follow the group no further, and send nothing more. The first reason stays, but for one to come back."""
+    if step.session.is_returning:
+        step.recover(returning=None)
+        step.forget_coming()
+        step.flag(stuck=b"")
     if not step.session.memory.flags.stuck:
         step.flag(stuck=why.encode())
         what = f"Stopped: {why}. Nothing is sent any more."

@@ -95,6 +95,14 @@ class Log(Struct):
         behind = (self.position, *self.behind)[:_REMEMBERED]
         return _settled(self.replace(position=position, taken=0, ahead=ahead, behind=behind))
 
+    def knowing(self, other: Log) -> Log:
+        """Return the log with the seals that another view of it knows besides. Raises `EquivocationError`."""
+        known = {item.seq for item in self.ahead}
+        more = [item for item in other.ahead if item.seq > self.position.seq and item.seq not in known]
+        if not more:
+            return self
+        return _settled(self.replace(ahead=tuple(sorted((*self.ahead, *more), key=lambda item: item.seq))))
+
     def advance(self) -> Log:
         """Return the log with the next entry taken in."""
         return _settled(self.replace(taken=self.taken + 1))

@@ -26,10 +26,18 @@ from bridge.member import answering, losing
 from bridge.member.environment import capabilities
 from bridge.member.state import Session
 from bridge.member.stopping import stop
-from bridge.protocol.asking import NONCE_SIZE, RejoinWanted, open_request, request_envelope, sign_rejoin
+from bridge.protocol.asking import (
+    NONCE_SIZE,
+    RejoinWanted,
+    open_request,
+    request_envelope,
+    seal_group_info,
+    sign_rejoin,
+)
 from bridge.protocol.bodies import Handshake, LogPosition
 from bridge.protocol.code_points import EnvelopeKind, Mode
 from bridge.protocol.envelope import envelope
+from bridge.protocol.seal import SealContent, sign_seal
 from mls.tree.math import LeafIndex
 from tests.bridge.member.table import MATRIX, RELAYS, XMPP, Table
 from tests.bridge.member.test_groups import texts, three
@@ -268,6 +276,46 @@ def test_a_stale_group_info_is_refused() -> None:
     for _ in range(8):  # and asks again
         table.pass_time(3_000)
     assert table.seats["carol"].session.is_active
+
+
+@pytest.mark.parametrize("lie", ["far ahead", "another history"])
+def test_an_answer_that_lies_about_where_it_stands_delays_and_does_no_more(lie: str) -> None:
+    table = three()
+    table.is_sealing = False
+    position = table.position
+    assert position is not None
+    told = position.replace(seq=1 << 40) if lie == "far ahead" else position.replace(seq=position.seq + 1)
+    truth = seal_group_info
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            answering, "seal_group_info", lambda *given, **named: truth(*given, **{**named, "stands_at": told})
+        )
+        lose(table, "carol")
+        table.pass_time(3_000)
+    commit = list(table.envelopes(EnvelopeKind.HANDSHAKE))[-1]
+    table.is_sealing = True
+    table.seal(commit)
+    table.run()
+    update(table, "alice")
+    for _ in range(30):
+        table.pass_time(3_000)
+    assert table.seats["carol"].session.is_active
+    assert alarms(table, "carol") == []
+    everybody_talks(table, "alice", "bob", "carol")
+
+
+def test_who_is_on_the_way_back_still_sees_two_histories() -> None:
+    table = three()
+    table.seats["alice"].deaf = table.seats["bob"].deaf = True
+    lose(table, "carol")
+    position, group = table.position, table.seats["carol"].session.group
+    assert position is not None
+    assert group is not None
+    content = SealContent(group.group_id, position.term, position.seq, bytes(32), (), table.now)
+    table.post(MATRIX, RELAYS[MATRIX], envelope(EnvelopeKind.SEAL, group.group_id, sign_seal(content, table.key)))
+    table.run()
+    assert any("different histories" in what for what in alarms(table, "carol"))
+    assert not table.seats["carol"].session.is_returning
 
 
 @pytest.mark.parametrize("wrong", ["somebody else's leaf", "no leaf", "another key"])
