@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bridge.protocol.asking import Request
     from bridge.protocol.envelope import Envelope
 
-__all__ = ["answer", "next_due", "somebody_answered", "take_request"]
+__all__ = ["answer", "next_due", "somebody_answered", "somebody_came_back", "take_request"]
 
 log = structlog.get_logger("member.answer")
 
@@ -37,6 +37,8 @@ _OLD: Final = 3_600_000
 """Milliseconds after which a request is not answered any more: who asked has asked again."""
 _FRESH: Final = 10_000
 """Milliseconds for which a request is under way, at the most."""
+_ANSWERED: Final = 10_000
+"""Milliseconds within which who has an answer is back."""
 _APART: Final = 5_000
 """Milliseconds between two answers to one leaf, at the least: a GroupInfo is large, and a request is small."""
 
@@ -51,40 +53,36 @@ def take_request(step: Step, sealed: Envelope, at: int) -> None:
         or any(one.nonce == request.nonce for one in recovery.pending)
     ):
         return
-    match request.wanted:
-        case RejoinWanted() as wanted:
-            leaf = _require_member(step, request, wanted)
-            others = tuple(one for one in recovery.pending if one.leaf != leaf)
-            due = step.now + _rank(step.session, request, leaf) * _TURN
-            if step.now - at > _FRESH:  # read in an archive, where a newer one may follow
-                due += _APART
-            answered_at = max((one.at for one in recovery.answered if one.leaf == leaf), default=0)
-            due = max(due, min(answered_at, step.now) + _APART) if answered_at else due
-            asked = Pending(request.nonce, leaf, wanted.public_key, step.now, due)
-            step.recover(pending=(*others, asked)[-_MAX_PENDING:])
-        case _:
-            return
+    if isinstance(request.wanted, RejoinWanted):
+        _take_rejoin(step, request, request.wanted, at)
 
 
 def somebody_answered(step: Step, nonce: bytes) -> None:
-    """Take note that a request is answered."""
+    """Take note of what says that it answers a request. It may be anybody's: it puts off one's own answer, and once."""
     pending = step.session.recovery.pending
-    if any(one.nonce == nonce for one in pending):
-        step.recover(pending=tuple(one for one in pending if one.nonce != nonce))
+    if any(one.nonce == nonce and not one.has_answer for one in pending):
+        later = step.now + _ANSWERED
+        step.recover(
+            pending=tuple(one.replace(due=later, has_answer=1) if one.nonce == nonce else one for one in pending)
+        )
+
+
+def somebody_came_back(step: Step, signature_key: bytes) -> None:
+    """Take note that a request has served its purpose."""
+    pending = step.session.recovery.pending
+    if any(one.signature_key == signature_key for one in pending):
+        step.recover(pending=tuple(one for one in pending if one.signature_key != signature_key))
 
 
 def answer(step: Step) -> None:
     """Answer what is due, as far as this member can tell where the group stands."""
-    session = step.session
-    old = [one for one in session.recovery.pending if not 0 <= step.now - one.asked_at <= _OLD]
-    for one in old:
-        somebody_answered(step, one.nonce)
-    if not _can_answer(session):
-        return
-    for one in step.session.recovery.pending:
-        if one.due <= step.now:
-            somebody_answered(step, one.nonce)
-            _answer(step, one)
+    pending = step.session.recovery.pending
+    fresh = tuple(one for one in pending if 0 <= step.now - one.asked_at <= _OLD)
+    due = [one for one in fresh if one.due <= step.now] if _can_answer(step.session) else []
+    if due or len(fresh) < len(pending):
+        step.recover(pending=tuple(one for one in fresh if one not in due))
+    for one in due:
+        _answer(step, one)
 
 
 def next_due(session: Session) -> int | None:
@@ -100,8 +98,8 @@ def _can_answer(session: Session) -> bool:
 
 def _answer(step: Step, one: Pending) -> None:
     group, known = step.group, step.session.memory.log
-    if group.public.tree.leaf(one.leaf) is None:
-        return
+    if one.signature_key not in group.public.tree.signature_keys:
+        return  # it was removed since
     stands_at = LogPosition(0, 0, step.session.memory.last_commit) if known is None else known.position
     try:
         sealed = seal_group_info(
@@ -117,8 +115,22 @@ def _answer(step: Step, one: Pending) -> None:
         log.info("refused", reason=error.what)
         return
     step.post(sealed, "group info")
-    others = tuple(other for other in step.session.recovery.answered if other.leaf != one.leaf)
-    step.recover(answered=(Answered(one.leaf, step.now), *others)[:_MAX_PENDING])
+    others = tuple(other for other in step.session.recovery.answered if other.signature_key != one.signature_key)
+    step.recover(answered=(Answered(one.signature_key, step.now), *others)[:_MAX_PENDING])
+
+
+def _take_rejoin(step: Step, request: Request, wanted: RejoinWanted, at: int) -> None:
+    leaf = _require_member(step, request, wanted)
+    recovery, key = step.session.recovery, wanted.signature_key
+    due = step.now + _rank(step.session, request, leaf) * _TURN
+    if step.now - at > _FRESH:  # read in an archive, where a newer one may follow
+        due += _APART
+    answered_at = next((one.at for one in recovery.answered if one.signature_key == key), None)
+    if answered_at is not None:
+        due = max(due, min(answered_at, step.now) + _APART)
+    others = tuple(one for one in recovery.pending if one.signature_key != key)
+    asked = Pending(request.nonce, key, wanted.public_key, step.now, due, 0)
+    step.recover(pending=(*others, asked)[-_MAX_PENDING:])
 
 
 def _require_member(step: Step, request: Request, wanted: RejoinWanted) -> int:

@@ -81,6 +81,14 @@ def put_off(step: Step) -> None:
     step.remember(intents=later)
 
 
+def give_up_all(step: Step, why: str) -> None:
+    """Drop every wish, and say so of those that somebody has uttered."""
+    for intent in step.session.memory.intents:
+        if intent.kind in {IntentKind.ADD, IntentKind.REMOVE}:
+            _tell_given_up(step, intent, why)
+    step.remember(intents=(), in_flight=None)
+
+
 def prune(step: Step) -> None:
     """Drop the intents whose effect is in the group."""
     kept = tuple(intent for intent in step.session.memory.intents if not _is_fulfilled(step.session, intent))
@@ -193,14 +201,6 @@ def _proposal(step: Step, intent: Intent) -> Add | Remove | None:
             return None if leaf is None else Remove(leaf)
         case IntentKind.UPDATE | IntentKind.LEAVE | IntentKind.LET_GO:
             return None
-
-
-def give_up_all(step: Step, why: str) -> None:
-    """Drop every wish, and say so of those that somebody has uttered."""
-    for intent in step.session.memory.intents:
-        if intent.kind in {IntentKind.ADD, IntentKind.REMOVE}:
-            _tell_given_up(step, intent, why)
-    step.remember(intents=(), in_flight=None)
 
 
 def _give_up(step: Step, intent: Intent, error: mls.MlsError) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["give", "held_up_until", "take_notice"]
 
 NEVER: Final = (1 << 64) - 1
+"""Not before the epoch is over."""
 
 
 def give(step: Step, author: Identity) -> None:

@@ -16,7 +16,7 @@ import structlog
 
 import mls
 from bridge.conversation import Alarm, MemberCame, MemberWent, Notice, Removed, Verification
-from bridge.member import committing, notices, people, settling, talking, verdicts
+from bridge.member import answering, committing, notices, people, settling, talking, verdicts
 from bridge.member.epochs import tell_epoch
 from bridge.member.losing import ANOTHER_COPY, lose
 from bridge.member.memory import IntentKind
@@ -66,12 +66,14 @@ def watch_for_copies(step: Step, sealed: Envelope) -> None:
 
     To wait for its place would be too late: this member's next one would use the same key.
     """
-    message = _message_of(open_body(Handshake, sealed)).message
-    if not isinstance(message, PrivateMessage) or step.session.group is None:
+    if step.session.group is None:
         return
     try:
+        message = _message_of(open_body(Handshake, sealed)).message
+        if not isinstance(message, PrivateMessage):
+            return
         own = mls.own_message(step.group, step.environment, message)
-    except mls.MlsError:
+    except (ProtocolError, mls.MlsError):
         return  # whoever wrote it: its place in the order will show what it is worth
     if own is not None and not own.is_known:
         lose(step, ANOTHER_COPY)
@@ -291,6 +293,9 @@ def _enter_after_return(step: Step, committed: mls.Committed, by: str) -> None:
         committing.give_up_all(step, "You are out of the group.")
         step.tell(Removed(by, step.now, why))
         return
+    for change in committed.changes:
+        if isinstance(change, mls.MemberAdded):
+            answering.somebody_came_back(step, change.leaf.signature_key)
     step.tell(Notice(f"{by} had lost the thread, and is back in the group."))
     _go_on(step)
 

@@ -43,18 +43,21 @@ class Pending(Struct):
     """Somebody who wants to come back, and whom this member can help."""
 
     nonce: Nonce
-    leaf: UInt32
+    signature_key: Opaque
+    """The requester's: its leaf may be another by the time, or gone."""
     public_key: Opaque
     asked_at: UInt64
     due: UInt64
     """When this member answers, if nobody has by then."""
+    has_answer: UInt8
+    """1 once there was something that says that it answers."""
 
 
 @struct()
 class Answered(Struct):
     """Whom this member has helped last."""
 
-    leaf: UInt32
+    signature_key: Opaque
     at: UInt64
 
 

@@ -234,10 +234,10 @@ def _next(step: Step) -> tuple[bytes, bytes] | None:
 
 
 def _pass(step: Step, identity: bytes) -> None:
+    # Whatever a later answer stands at, it is behind this.
+    step.release(identity)
     returning = step.session.recovery.returning
-    if returning is None or returning.walk is None:
-        step.release(identity)
-    else:
+    if returning is not None and returning.walk is not None:
         step.recover(returning=returning.replace(walk=returning.walk.advance()))
 
 

@@ -112,6 +112,25 @@ def test_a_commit_that_does_not_lead_where_it_says_is_skipped() -> None:
     assert len(table.epochs()) == 1
 
 
+def test_a_malformed_handshake_behind_its_seal_holds_up_nothing() -> None:
+    table = three()
+    group = table.seats["alice"].session.group
+    assert group is not None
+    junk = envelope(EnvelopeKind.HANDSHAKE, group.group_id, b"nonsense")
+    table.seal(junk)
+    table.run()
+    held = table.do("alice", Status())
+    assert isinstance(held, StatusShown)
+    assert "missing" in held.held
+    table.is_sealing = False
+    table.post(MATRIX, RELAYS[MATRIX], junk)
+    table.run()
+    for name in table.seats:
+        status = table.do(name, Status())
+        assert isinstance(status, StatusShown)
+        assert status.held == ""
+
+
 def test_seals_by_another_key_are_nobodys_order() -> None:
     table = three()
     before = table.epochs()

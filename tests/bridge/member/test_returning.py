@@ -29,6 +29,7 @@ from bridge.member.stopping import stop
 from bridge.protocol.asking import (
     NONCE_SIZE,
     RejoinWanted,
+    SealedGroupInfo,
     open_request,
     request_envelope,
     seal_group_info,
@@ -39,6 +40,7 @@ from bridge.protocol.code_points import EnvelopeKind, Mode
 from bridge.protocol.envelope import envelope
 from bridge.protocol.seal import SealContent, sign_seal
 from mls.tree.math import LeafIndex
+from mls.wire.commit import HPKECiphertext
 from tests.bridge.member.table import MATRIX, RELAYS, XMPP, Table
 from tests.bridge.member.test_groups import texts, three
 from tests.bridge.member.test_settling import FOR_CAROL, everybody_talks, update
@@ -276,6 +278,27 @@ def test_a_stale_group_info_is_refused() -> None:
     for _ in range(8):  # and asks again
         table.pass_time(3_000)
     assert table.seats["carol"].session.is_active
+
+
+def test_an_answer_that_is_none_keeps_nobody_from_answering() -> None:
+    """Anybody in the room can post one: it names the request, and nothing in it opens."""
+    table = three()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(answering, "answer", lambda _: None)
+        lose(table, "carol")
+        table.pass_time(0)
+        asked = open_request(list(table.envelopes(EnvelopeKind.REQUEST))[-1])
+        group = table.seats["alice"].session.group
+        assert group is not None
+        junk = SealedGroupInfo(asked.nonce, LogPosition(0, 1, bytes(32)), HPKECiphertext(bytes(32), bytes(64)))
+        for _ in range(3):
+            table.post(MATRIX, RELAYS[MATRIX], envelope(EnvelopeKind.GROUP_INFO, group.group_id, junk))
+            table.run()
+    table.pass_time(9_000)
+    assert table.seats["carol"].session.obstacle
+    table.pass_time(2_000)
+    assert table.seats["carol"].session.obstacle == ""
+    assert all(seat.session.recovery.pending == () for seat in table.seats.values())
 
 
 @pytest.mark.parametrize("lie", ["far ahead", "another history"])
