@@ -27,7 +27,17 @@ if TYPE_CHECKING:
     from bridge.member.state import Session
     from bridge.member.step import Step
 
-__all__ = ["commit_what_is_due", "give_up_all", "is_behind", "next_due", "prune", "put_off", "want", "watch_in_flight"]
+__all__ = [
+    "commit_what_is_due",
+    "drop_what_was_answered",
+    "give_up_all",
+    "is_behind",
+    "next_due",
+    "prune",
+    "put_off",
+    "want",
+    "watch_in_flight",
+]
 
 _DAY = 24 * 3600 * 1000
 _PAUSE = 10_000
@@ -79,6 +89,14 @@ def put_off(step: Step) -> None:
     """Try again in a while what was tried, and skipped."""
     later = tuple(item.replace(due=max(item.due, step.now + _PAUSE)) for item in step.session.memory.intents)
     step.remember(intents=later)
+
+
+def drop_what_was_answered(step: Step) -> None:
+    """Drop the wishes to add those who do not ask any more: in epochs that were missed they came in, and went again."""
+    people = step.session.people
+    asking = {identity.encode() for identity, person in people.items() if person.asks}
+    intents = step.session.memory.intents
+    step.remember(intents=tuple(one for one in intents if one.kind is not IntentKind.ADD or one.subject in asking))
 
 
 def give_up_all(step: Step, why: str) -> None:

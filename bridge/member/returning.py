@@ -315,5 +315,6 @@ def _arrive(step: Step, coming: mls.GroupState) -> None:
     missing = f" {lost} messages of the time between cannot be read here: ask for them again." if lost else ""
     step.tell(Notice(f"Back in the group: in epoch {coming.epoch}, after epoch {left_at}.{missing}"))
     tell_epoch(step)
+    committing.drop_what_was_answered(step)
     committing.prune(step)
     people.reconsider(step)

@@ -15,7 +15,6 @@ from bridge.conversation import (
     EpochChanged,
     Notice,
     Remove,
-    Removed,
     RequestRefusedError,
     Resync,
     Say,
@@ -46,7 +45,6 @@ from tests.bridge.member.test_groups import texts, three
 from tests.bridge.member.test_settling import FOR_CAROL, everybody_talks, update
 from tests.mls.spoiling import spoiling
 from tests.mls.stored import reload
-from transports.room import EnvelopeSeen
 
 
 def lose(table: Table, name: str) -> None:
@@ -146,45 +144,6 @@ def test_a_part_of_the_order_that_comes_after_all_costs_nothing() -> None:
     table.run()
     table.pass_time(200_000)
     assert not any("lost the thread" in text for text in notices(table, "carol"))
-    everybody_talks(table, "alice", "bob", "carol")
-
-
-def test_an_old_state_comes_back_and_the_copy_that_ran_on_is_told() -> None:
-    """A database of yesterday is put back, while the program of today still runs."""
-    table = three()
-    old = yesterday(table.seats["bob"].session)
-    begins = len(table.posted)
-    table.do("bob", Say("one"))
-    update(table, "bob")
-    today = table.seats["bob today"] = table.seats.pop("bob")
-    table.sit_down("bob")
-    table.seats["bob"].session = old
-    for room, sender, sealed in list(table.posted[begins:]):  # it reads the room, and finds what it has not written
-        if room == MATRIX or sealed.kind == EnvelopeKind.SEAL:
-            table.take(
-                table.seats["bob"], EnvelopeSeen(table.origin(MATRIX, sender), sealed.encode(), transaction=None)
-            )
-    table.run()
-    bring_back(table)
-    assert table.seats["bob"].session.is_active
-    assert not today.session.is_active
-    assert any("another copy" in item.why for item in today.told if isinstance(item, Removed))
-    del table.seats["bob today"]
-    everybody_talks(table, "alice", "bob", "carol")
-
-
-def test_an_old_state_knows_its_commit_before_that_has_its_place() -> None:
-    """Its own next one would use the same key: it must not wait for the order to find that out."""
-    table = three()
-    old = yesterday(table.seats["bob"].session)
-    table.is_sealing = False
-    update(table, "bob")
-    (commit,) = list(table.envelopes(EnvelopeKind.HANDSHAKE))[-1:]
-    table.is_sealing = True
-    table.seats["bob"].session = old
-    table.take(table.seats["bob"], EnvelopeSeen(table.origin(MATRIX, old.account), commit.encode(), transaction=None))
-    assert table.seats["bob"].session.is_returning
-    bring_back(table)
     everybody_talks(table, "alice", "bob", "carol")
 
 
