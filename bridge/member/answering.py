@@ -7,7 +7,6 @@ encrypted to the one who asked, and only who is in the group can ask.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -15,15 +14,15 @@ import structlog
 import mls
 from bridge.member.committing import is_behind
 from bridge.member.recovery import Answered, Pending
-from bridge.protocol.asking import RejoinWanted, open_request, rejoin_is_signed, seal_group_info
+from bridge.member.spreading import rank
+from bridge.protocol.asking import rejoin_is_signed, seal_group_info
 from bridge.protocol.bodies import LogPosition
 from bridge.protocol.errors import ProtocolError
 
 if TYPE_CHECKING:
     from bridge.member.state import Session
     from bridge.member.step import Step
-    from bridge.protocol.asking import Request
-    from bridge.protocol.envelope import Envelope
+    from bridge.protocol.asking import RejoinWanted, Request
 
 __all__ = ["answer", "next_due", "somebody_answered", "somebody_came_back", "take_request"]
 
@@ -43,18 +42,12 @@ _APART: Final = 5_000
 """Milliseconds between two answers to one leaf, at the least: a GroupInfo is large, and a request is small."""
 
 
-def take_request(step: Step, sealed: Envelope, at: int) -> None:
+def take_request(step: Step, request: Request, wanted: RejoinWanted, at: int) -> None:
     """Keep a request that this member can answer. `at` is when the room had it. Raises `ProtocolError`."""
-    request = open_request(sealed)
     recovery = step.session.recovery
-    if (
-        not step.session.is_active
-        or step.now - at > _OLD
-        or any(one.nonce == request.nonce for one in recovery.pending)
-    ):
-        return
-    if isinstance(request.wanted, RejoinWanted):
-        _take_rejoin(step, request, request.wanted, at)
+    is_known = any(one.nonce == request.nonce for one in recovery.pending)
+    if step.session.is_active and step.now - at <= _OLD and not is_known:
+        _take_rejoin(step, request, wanted, at)
 
 
 def somebody_answered(step: Step, nonce: bytes) -> None:
@@ -122,7 +115,7 @@ def _answer(step: Step, one: Pending) -> None:
 def _take_rejoin(step: Step, request: Request, wanted: RejoinWanted, at: int) -> None:
     leaf = _require_member(step, request, wanted)
     recovery, key = step.session.recovery, wanted.signature_key
-    due = step.now + _rank(step.session, request, leaf) * _TURN
+    due = step.now + min(rank(step.session, request.nonce, without=leaf), _MAX_TURNS) * _TURN
     if step.now - at > _FRESH:  # read in an archive, where a newer one may follow
         due += _APART
     answered_at = next((one.at for one in recovery.answered if one.signature_key == key), None)
@@ -142,13 +135,3 @@ def _require_member(step: Step, request: Request, wanted: RejoinWanted) -> int:
     if not rejoin_is_signed(group.suite, group_id=group.group_id, nonce=request.nonce, wanted=wanted):
         raise ProtocolError("a request that its leaf has not signed")
     return leaf
-
-
-def _rank(session: Session, request: Request, asking: int) -> int:
-    group = session.group
-    if group is None:
-        return 0
-    seed = group.epoch.to_bytes(8, "big") + request.nonce
-    helpers = [leaf for leaf, _ in group.members() if leaf != asking]
-    order = sorted(helpers, key=lambda leaf: hashlib.sha256(seed + leaf.to_bytes(4, "big")).digest())
-    return min(order.index(group.own_leaf), _MAX_TURNS)

@@ -14,9 +14,10 @@ import mls
 from bridge.conversation import Alarm, Notice
 from bridge.member import notices
 from bridge.member.memory import InFlight, Intent, IntentKind
+from bridge.member.spreading import fraction
 from bridge.protocol.bodies import Handshake
 from bridge.protocol.code_points import EnvelopeKind
-from bridge.protocol.envelope import envelope
+from bridge.protocol.envelope import envelope, open_envelope
 from bridge.protocol.identity import Identity
 from mls.wire.framing import Member
 from mls.wire.key_package import KeyPackage
@@ -44,6 +45,8 @@ _PAUSE = 10_000
 """Milliseconds until a wish is tried again whose Commit was skipped."""
 _FURTHEST = 120_000
 """Milliseconds for which a wish is put off, at the most."""
+
+_MAX_ALARMS = 8
 
 _MAX_CHANGES = 64
 """How many wishes go into one Commit: its Welcome shall stay within a few events."""
@@ -120,7 +123,7 @@ def next_due(session: Session) -> int | None:
         return None
     flight = session.memory.in_flight
     if flight is not None:
-        return None if flight.alarmed else flight.since + session.settings.unsealed_alarm
+        return _alarm_due(session, flight)
     times = [intent.due for intent in session.memory.intents]
     times.append(_update_due(session))
     held_up = notices.held_up_until(session)
@@ -128,20 +131,33 @@ def next_due(session: Session) -> int | None:
 
 
 def watch_in_flight(step: Step) -> None:
-    """Say so when a Commit of one's own has no place in the order for too long; refresh one's keys when it is time."""
+    """Do something about a Commit of one's own that has no place in the order for too long; refresh one's keys in time.
+
+    It may have been taken out of the room before the sequencer saw it: so the same bytes are posted again, ever more
+    rarely. Whoever has them already drops the copy.
+    """
     session = step.session
     flight = session.memory.in_flight
-    if flight is not None and not flight.alarmed and step.now >= flight.since + session.settings.unsealed_alarm:
-        step.remember(in_flight=flight.replace(alarmed=1))
-        seconds = (step.now - flight.since) // 1000
-        step.tell(
-            Alarm(
-                f"A change to the group waits for its place in the order for {seconds} seconds: nobody seals it.",
-                "Is the bridge running? Messages still go out, to the members as they are now.",
+    if flight is not None and step.now >= _alarm_due(session, flight):
+        alarms = flight.alarms + 1
+        step.remember(in_flight=flight.replace(alarms=alarms))
+        posted = session.held.get(flight.identity)  # else the room has not shown it, and it stands in the outbox
+        if posted is not None:
+            step.post(open_envelope(posted.envelope), "handshake", again=alarms)
+        if alarms == 1:
+            seconds = (step.now - flight.since) // 1000
+            step.tell(
+                Alarm(
+                    f"A change to the group waits for its place in the order for {seconds} seconds: nobody seals it.",
+                    "Is the bridge running? Messages still go out, to the members as they are now.",
+                )
             )
-        )
     if session.is_active and step.now >= _update_due(session):
         want(step, IntentKind.UPDATE, at_once=True)
+
+
+def _alarm_due(session: Session, flight: InFlight) -> int:
+    return flight.since + (session.settings.unsealed_alarm << 2 * min(flight.alarms, _MAX_ALARMS))
 
 
 def _bring_near(step: Step) -> None:
@@ -262,7 +278,7 @@ def _update_due(session: Session) -> int:
     flags, settings = session.memory.flags, session.settings
     if flags.sent_since >= settings.update_messages:
         return 0
-    spread = _fraction(session, b"update") / 5 - 0.1
+    spread = fraction(session, b"update") / 5 - 0.1
     return flags.updated_at + int(settings.update_days * _DAY * (1 + spread))
 
 
@@ -270,13 +286,4 @@ def _stagger(session: Session, subject: bytes) -> int:
     """Return this member's delay before it does what others could do as well: one of several, spread by a hash."""
     own = session.identity
     peers = [who for _, who, _ in session.members() if who.network == own.network]
-    return int(_fraction(session, subject) * session.settings.stagger) if len(peers) > 1 else 0
-
-
-def _fraction(session: Session, subject: bytes) -> float:
-    """Return a number in [0, 1) that depends on leaf, epoch and subject, and is another for each member."""
-    group = session.group
-    if group is None:
-        return 0.0
-    seed = group.own_leaf.to_bytes(4, "big") + group.epoch.to_bytes(8, "big") + subject
-    return int.from_bytes(hashlib.sha256(seed).digest()[:6], "big") / 2**48
+    return int(fraction(session, subject) * session.settings.stagger) if len(peers) > 1 else 0

@@ -28,12 +28,14 @@ if TYPE_CHECKING:
     from bridge.member.step import Step
     from bridge.protocol.envelope import Envelope
 
-__all__ = ["ask", "catch_up_with_the_room", "publish_key_package", "take_welcome"]
+__all__ = ["ask", "be_seen", "catch_up_with_the_room", "publish_key_package", "take_welcome"]
 
 log = structlog.get_logger("member.join")
 
 _MAX_BUNDLES = 8
 
+_SEEN = 60_000
+"""Milliseconds within which a KeyPackage is not posted again."""
 _ASK_AGAIN = 60_000
 """Milliseconds between two asks, at the least: whoever makes up Welcomes shall not make others flood the room."""
 
@@ -50,9 +52,15 @@ def publish_key_package(step: Step, purpose: KeyPackagePurpose) -> None:
     session = step.session
     lifetime = mls.lifetime_of_days(session.settings.key_package_days, now=step.seconds)
     bundle = mls.create_key_package(session.client, step.environment, lifetime=lifetime)
-    step.session = replace(session, bundles=(*session.bundles, bundle)[-_MAX_BUNDLES:])
+    step.session = replace(session, bundles=(*session.bundles, bundle)[-_MAX_BUNDLES:], published_at=step.now)
     body = PublishedKeyPackage(purpose, session.room.encode(), bundle.message.encode())
     step.post(envelope(EnvelopeKind.KEY_PACKAGE, b"", body), "key package")
+
+
+def be_seen(step: Step) -> None:
+    """Post a KeyPackage for who has just come and is to compare numbers: the room may have forgotten the last one."""
+    if step.is_to_be_compared and not step.now - _SEEN < step.session.published_at <= step.now:
+        publish_key_package(step, KeyPackagePurpose.SUPPLY)
 
 
 def take_welcome(step: Step, sealed: Envelope) -> None:

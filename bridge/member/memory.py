@@ -62,8 +62,8 @@ class InFlight(Struct):
 
     identity: Identifier
     since: UInt64
-    alarmed: UInt64
-    """1 once people were told that it takes too long."""
+    alarms: UInt64
+    """How often it has taken too long: people were told, and it was posted again."""
 
 
 @struct()

@@ -25,7 +25,7 @@ from bridge.member.stopping import stop
 from bridge.order.log import EquivocationError
 from bridge.protocol.bodies import Handshake, open_body
 from bridge.protocol.code_points import EnvelopeKind
-from bridge.protocol.envelope import open_envelope
+from bridge.protocol.envelope import identity_of, open_envelope
 from bridge.protocol.errors import ProtocolError
 from bridge.protocol.identity import identity_of_credential
 from bridge.protocol.verdicts import VERDICTS
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from bridge.member.step import Step
     from bridge.protocol.envelope import Envelope
     from bridge.protocol.identity import Identity
-    from bridge.protocol.seal import Seal
+    from bridge.protocol.seal import Seal, SealEntry
 
 __all__ = ["apply", "take_seal", "walk", "watch_for_copies"]
 
@@ -54,10 +54,13 @@ def take_seal(step: Step, seal: Seal) -> None:
     if known is None:
         return
     try:
-        step.remember(log=known.add(seal))
+        longer = known.add(seal)
     except EquivocationError as error:
         stop(step, f"{error.what}: the bridge shows different members different histories")
         return
+    if longer is not known:
+        step.kept_seals.append(seal)
+        step.remember(log=longer)
     walk(step)
 
 
@@ -98,11 +101,20 @@ def walk(step: Step) -> None:
         before = step.session.group
         data = entry.inlined if held is None else held.envelope
         if not data or apply(step, data, Place(entry.identity, seal.position, seal.timestamp)):
-            step.release(entry.identity)
-            applied = (entry.identity, *step.session.memory.applied)[:_REMEMBERED]
-            step.remember(log=following, applied=applied)
+            _pass(step, entry, data)
+            step.remember(log=following)
         if step.session.group is not before:
             talking.open_held(step)
+
+
+def _pass(step: Step, entry: SealEntry, data: bytes) -> None:
+    """Take note that an envelope has been taken in, and keep it for those who miss it."""
+    step.release(entry.identity)
+    step.remember(applied=(entry.identity, *step.session.memory.applied)[:_REMEMBERED])
+    if not entry.inlined and identity_of(data) == entry.identity:
+        step.kept[entry.identity] = data
+    if step.session.recovery.behind_since:  # what was missing has begun to come
+        step.recover(behind_since=step.now)
 
 
 def apply(step: Step, data: bytes, place: Place) -> bool:

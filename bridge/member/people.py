@@ -207,6 +207,7 @@ def _consider(step: Step, identity: Identity, *, quietly: bool = False, at_once:
         committing.want(step, IntentKind.ADD, identity, key_package=package, at_once=at_once)
     elif not quietly:
         digits = None if is_sure else digits_with(session, identity.account)
+        step.is_to_be_compared |= digits is not None
         by_relay = person.seen_by is Verification.BRIDGE
         step.tell(Asked(identity.account, name_of(identity.account), identity.network.value, digits, by_relay))
 

@@ -11,6 +11,7 @@ from bridge.conversation import Alarm, Notice, PlaintextShown
 from bridge.member import (
     answering,
     committing,
+    fetching,
     founding,
     housekeeping,
     joining,
@@ -18,13 +19,14 @@ from bridge.member import (
     ordering,
     people,
     returning,
+    supplying,
     talking,
     verdicts,
 )
 from bridge.member.memory import KnownHello
 from bridge.member.standing import Place
 from bridge.member.state import Held
-from bridge.protocol.asking import SealedGroupInfo
+from bridge.protocol.asking import RejoinWanted, SealedGroupInfo, open_answer, open_request
 from bridge.protocol.bodies import Hello, LogPosition, open_body
 from bridge.protocol.code_points import SEALED_KINDS, EnvelopeKind, Mode
 from bridge.protocol.envelope import envelope, open_envelope
@@ -42,6 +44,7 @@ from transports.room import (
 
 if TYPE_CHECKING:
     from bridge.member.step import Step
+    from bridge.protocol.asking import Request
     from bridge.protocol.envelope import Envelope
     from transports.room import RoomEvent
 
@@ -67,6 +70,7 @@ def take_event(step: Step, event: RoomEvent) -> None:
             log.info("malformed envelope", reason=reason)
         case HistoryLost(reason=reason):
             step.tell(Notice(f"Something may be missing here: {reason}"))
+            fetching.look_for_the_newest(step)
         case RoomEnded(reason=reason, successor=successor):
             where = "another room" if successor is None else f"the room that follows, {successor}"
             step.tell(Alarm(f"This room is no more: {reason}. Nothing is sent here.", f"Start a new group in {where}."))
@@ -82,7 +86,10 @@ def do_what_is_due(step: Step) -> None:
     if session.group is None and session.settings.create and not session.is_reading and not _knows_a_group(step):
         founding.found(step)
     committing.watch_in_flight(step)
+    fetching.go_on(step)
+    supplying.supply(step)
     losing.watch(step)
+    joining.be_seen(step)
     verdicts.speak(step)
     answering.answer(step)
     committing.commit_what_is_due(step)
@@ -114,8 +121,10 @@ def _take_envelope(step: Step, seen: EnvelopeSeen) -> None:
 def _take(step: Step, seen: EnvelopeSeen, sealed: Envelope) -> None:
     match sealed.kind:
         case EnvelopeKind.WELCOME:
-            # Its place in the order has to be passed one day; for that it is enough to know that it is here.
-            _await_order(step, seen, sealed, envelope(EnvelopeKind.WELCOME, sealed.group_id, b""))
+            # Its place in the order has to be passed one day. For that it is enough to know that it is here; it is
+            # whoever follows the order that keeps it for others.
+            stub = envelope(EnvelopeKind.WELCOME, sealed.group_id, b"")
+            _await_order(step, seen, sealed, sealed if step.session.is_following else stub)
             joining.take_welcome(step, sealed)
         case kind if kind in SEALED_KINDS:
             _await_order(step, seen, sealed, sealed)
@@ -136,7 +145,12 @@ def _take_unordered(step: Step, seen: EnvelopeSeen, sealed: Envelope) -> None:
         case EnvelopeKind.KEY_PACKAGE:
             people.take_key_package(step, seen.origin, sealed)
         case EnvelopeKind.REQUEST:
-            answering.take_request(step, sealed, seen.origin.at)
+            if seen.transaction is None or seen.note is not None:  # else it is this member's own
+                _take_request(step, open_request(sealed), seen.origin.at)
+        case EnvelopeKind.ANSWER:
+            answer = open_answer(sealed)
+            supplying.somebody_answered(step, answer)
+            fetching.take_answer(step, answer)
         case EnvelopeKind.GROUP_INFO:
             body = open_body(SealedGroupInfo, sealed)
             answering.somebody_answered(step, body.nonce)
@@ -147,6 +161,15 @@ def _take_unordered(step: Step, seen: EnvelopeSeen, sealed: Envelope) -> None:
             talking.take_application(step, sealed, _held(seen, sealed))
         case _:
             pass
+
+
+def _take_request(step: Step, request: Request, at: int) -> None:
+    match request.wanted:
+        case RejoinWanted() as wanted:
+            answering.take_request(step, request, wanted, at)
+        case wanted:
+            fetching.somebody_asks(step, wanted)
+            supplying.take_request(step, request, at)
 
 
 def _await_order(step: Step, seen: EnvelopeSeen, sealed: Envelope, kept: Envelope) -> None:

@@ -13,14 +13,17 @@ from bridge.member import (
     answering,
     committing,
     failing,
+    fetching,
     history,
     housekeeping,
     joining,
+    keeping,
     losing,
     receiving,
     requests,
     returning,
     storing,
+    supplying,
     verdicts,
 )
 from bridge.member.happenings import encode_happening
@@ -82,6 +85,7 @@ class MemberRole:
         await self._started.wait()
 
     async def start(self, tx: Transaction, *, now: int) -> AfterCommit:
+        await keeping.prune(of_member(tx), self._names.member, now=now)
         session = await storing.load(of_member(tx), self._names, self.account, self.room, self._settings, self._random)
         step = Step(replace(session, is_reading=True), now, self._random)
         if session.group is None and not session.settings.create and not session.memory.flags.asked_at:
@@ -100,6 +104,7 @@ class MemberRole:
 
     async def caught_up(self, tx: Transaction, *, now: int) -> AfterCommit:
         step = Step(replace(self.session, is_reading=False), now, self._random)
+        fetching.look_for_the_newest(step)
         receiving.do_what_is_due(step)
         return await self._finish(tx, self.session, step)
 
@@ -111,7 +116,7 @@ class MemberRole:
     def next_wake(self) -> int | None:
         if self._failures:
             return 0
-        concerns = (committing, housekeeping, verdicts, losing, returning, answering)
+        concerns = (committing, housekeeping, verdicts, losing, returning, answering, fetching, supplying)
         times = (concern.next_due(self.session) for concern in concerns)
         return min((time for time in times if time is not None), default=None)
 

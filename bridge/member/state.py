@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import mls
 from bridge.conversation import Verification
 from bridge.member.memory import Memory, empty_memory
+from bridge.member.missing import Fetching, Supplying
 from bridge.member.recovery import Recovery, nothing_lost
 from bridge.member.settings import MemberSettings
 from bridge.member.standing import Standing, firm
@@ -68,6 +69,8 @@ class Session:
     """The state behind one's own external Commit, until a member has shown that it counts."""
     memory: Memory = field(default_factory=empty_memory)
     recovery: Recovery = field(default_factory=nothing_lost)
+    fetching: Fetching = field(default_factory=Fetching)
+    supplying: Supplying = field(default_factory=Supplying)
     held: dict[bytes, Held] = field(default_factory=dict)
     """By identity, in the order of arrival."""
     people: Mapping[Identity, Person] = field(default_factory=dict)
@@ -77,6 +80,8 @@ class Session:
     """What vouches for a signature key of an account: the strongest that was ever recorded."""
     bundles: tuple[mls.KeyPackageBundle, ...] = ()
     """KeyPackages of one's own that no Welcome has answered yet."""
+    published_at: int = 0
+    """When this member's last KeyPackage was posted, by this run of the program."""
     is_reading: bool = False
     """Whether the room has not been read yet as far as it went when the program started: nothing is encrypted before.
     An old database is found out by what stands in the room."""

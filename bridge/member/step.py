@@ -19,7 +19,9 @@ from bridge.protocol.envelope import Envelope
 
 if TYPE_CHECKING:
     from bridge.conversation import Happening
+    from bridge.member.missing import Asked
     from bridge.member.state import Held, Person, Session
+    from bridge.protocol.seal import Seal
     from mls.crypto.random import Random
     from transports.room import Account
 
@@ -39,6 +41,14 @@ class Post:
     purpose: str
     """For logs and figures: the kind of thing that it is."""
     fallback: str | None = None
+    again: int = 0
+    """How often it was posted before."""
+
+    @property
+    def transaction(self) -> str:
+        """By what its server knows it from everything else that this account posts."""
+        name = self.envelope.identity.hex()[:40]
+        return f"{name}-{self.again}" if self.again else name
 
 
 @dataclass(slots=True)
@@ -55,6 +65,14 @@ class Step:
     begins_anew: bool = False
     """Whether the group's state does not follow on the stored one: this member founded the group, or joined."""
     recorded: list[tuple[Account, bytes, Verification]] = field(default_factory=list)
+    kept_seals: list[Seal] = field(default_factory=list)
+    """Seals that were taken in: they are kept for those who miss them."""
+    kept: dict[bytes, bytes] = field(default_factory=dict)
+    """The same of the envelopes that the order has named, by identity."""
+    is_to_be_compared: bool = False
+    """Whether somebody waits for this member to compare numbers."""
+    supplied: list[Asked] = field(default_factory=list)
+    """What is to be answered out of what is kept."""
 
     @property
     def seconds(self) -> int:
@@ -159,9 +177,9 @@ class Step:
             self.session = replace(self.session, trust={**self.session.trust, (account, key): how})
             self.recorded.append((account, key, how))
 
-    def post(self, envelope: Envelope, purpose: str, *, fallback: str | None = None) -> None:
-        """Put an envelope into the outbox."""
-        self.posts.append(Post(envelope, purpose, fallback))
+    def post(self, envelope: Envelope, purpose: str, *, fallback: str | None = None, again: int = 0) -> None:
+        """Put an envelope into the outbox. `again`: how often it was posted before."""
+        self.posts.append(Post(envelope, purpose, fallback, again))
 
     def tell(self, happening: Happening) -> None:
         """Let people know."""

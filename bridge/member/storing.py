@@ -16,6 +16,7 @@ record space `restored`       the group that a member was in when it was backed 
 `key_packages`                KeyPackages of one's own that are out, with their private keys
 `trust`                       what vouches for whose key, append-only
 `inbox`                       what is to be told and has not been acknowledged
+`log`, under NAME             what is kept of the order for those who miss it (`bridge.member.keeping`)
 `outbox`                      envelopes on their way into the room
 ============================  ====================================================================================
 """
@@ -27,7 +28,7 @@ from typing import TYPE_CHECKING
 
 import mls
 from bridge.conversation import Verification
-from bridge.member import restored
+from bridge.member import keeping, restored
 from bridge.member.environment import capabilities
 from bridge.member.memory import Memory, empty_memory
 from bridge.member.recovery import Recovery, nothing_lost
@@ -145,21 +146,23 @@ async def load(
         settings,
         client,
         group,
-        firm() if stood is None else Standing.decode(stood),
-        left,
-        coming,
-        memory,
-        nothing_lost() if lost is None else Recovery.decode(lost),
-        dict(sorted(held.items(), key=lambda item: item[1].place)),
-        {person.identity: person for person in people},
-        tuple(welcomed[at : at + HASH_SIZE] for at in range(0, len(welcomed), HASH_SIZE)),
-        trust,
-        tuple(decode_key_package_bundle(bytes(item.bundle)) for item in packages),
+        standing=firm() if stood is None else Standing.decode(stood),
+        left=left,
+        coming=coming,
+        memory=memory,
+        recovery=nothing_lost() if lost is None else Recovery.decode(lost),
+        held=dict(sorted(held.items(), key=lambda item: item[1].place)),
+        people={person.identity: person for person in people},
+        welcomed=tuple(welcomed[at : at + HASH_SIZE] for at in range(0, len(welcomed), HASH_SIZE)),
+        trust=trust,
+        bundles=tuple(decode_key_package_bundle(bytes(item.bundle)) for item in packages),
     )
 
 
 async def save(tx: MemberTransaction, names: Names, before: Session, step: Step) -> None:
     """Write what a step changed, and put what it posts into the outbox and what it tells into the inbox."""
+    await keeping.keep(tx, names.member, step)
+    await keeping.supply(tx, names.member, step)
     after = step.session
     await _save_group(tx, before, step)
     await _save_beside(tx, step, _BEFORE, before.left, after.left)
@@ -178,12 +181,11 @@ async def save(tx: MemberTransaction, names: Names, before: Session, step: Step)
     for account, key, how in step.recorded:
         await tx.trust.append(str(after.account), str(account), key, how.value, step.now)
     for post in step.posts:
-        transaction = post.envelope.identity.hex()[:40]
         entry = OutboxEntry(
             account=after.account,
             room=after.room,
             envelope=post.envelope.encode(),
-            transaction=transaction,
+            transaction=post.transaction,
             note=None,
             fallback=post.fallback,
             purpose=post.purpose,

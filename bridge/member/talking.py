@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -9,7 +10,7 @@ import structlog
 import mls
 from bridge.content import ContentError, MessageId, decode, message_id, render
 from bridge.conversation import DeliveryChanged, DeliveryState, MessageArrived, Notice, RequestRefusedError
-from bridge.member import people
+from bridge.member import fetching, people
 from bridge.member.losing import ANOTHER_COPY, lose
 from bridge.member.memory import Awaited, IntentKind, Outgoing
 from bridge.member.state import Held
@@ -99,6 +100,7 @@ def reflected(step: Step, identity: bytes) -> None:
 def take_application(step: Step, sealed: Envelope, held: Held) -> None:
     """Open a message, or keep it for the epoch that it belongs to. Raises `ProtocolError`."""
     message = _message_of(sealed)
+    _hear_of_positions(step, message.authenticated_data)
     group = step.session.group
     if group is None or message.epoch > group.epoch:
         early = [key for key, item in step.session.held.items() if item.kind == EnvelopeKind.APPLICATION]
@@ -228,6 +230,14 @@ def _compare_positions(step: Step, authenticated_data: bytes) -> None:
             known.compare(head.position)
         except EquivocationError as error:
             stop(step, f"{error.what}: the bridge shows different members different histories")
+
+
+def _hear_of_positions(step: Step, authenticated_data: bytes) -> None:
+    """Take note of how far a sender says to know the order, before anything proves that it is a member who says so."""
+    with suppress(ProtocolError):
+        head = open_authenticated_data(authenticated_data).head
+        if isinstance(head, SealHead):
+            fetching.hear_of(step, head.position)
 
 
 def _message_of(sealed: Envelope) -> PrivateMessage:

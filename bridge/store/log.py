@@ -101,9 +101,16 @@ class Log:
         )
         return None if row is None else _stored(row)
 
-    async def prune(self, scope: str, before_ms: int) -> None:
-        """Drop what was kept before, but for each group's last seal."""
+    async def prune(self, scope: str, before_ms: int, max_bytes: int) -> None:
+        """Drop what was kept before, but for each group's last seal; and the oldest envelopes beyond `max_bytes`."""
         self._statements.write("DELETE FROM log_envelopes WHERE scope = ? AND at < ?", scope, before_ms)
+        self._statements.write(
+            "DELETE FROM log_envelopes WHERE rowid IN (SELECT id FROM ("
+            " SELECT rowid AS id, sum(length(envelope)) OVER (ORDER BY at DESC, rowid DESC) AS kept"
+            " FROM log_envelopes WHERE scope = ?) WHERE kept > ?)",
+            scope,
+            max_bytes,
+        )
         self._statements.write(
             "DELETE FROM log_seals WHERE scope = ? AND at < ? AND EXISTS ("
             " SELECT 1 FROM log_seals AS later WHERE later.scope = log_seals.scope"

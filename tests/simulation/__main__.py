@@ -19,8 +19,7 @@ from tests.simulation.keeping import Outcome, append, code_hash, kept, play_all
 from tests.simulation.properties import PROPERTIES
 from tests.simulation.running import Verdict, play
 from tests.simulation.shrinking import shrink
-from tests.simulation.story import What
-from tests.simulation.telling import ELEMENTS, RECOVERY, elements_of, tell
+from tests.simulation.telling import ELEMENTS, tell
 
 _CHUNK = 4
 """Seeds that a process takes at once."""
@@ -30,7 +29,7 @@ def main() -> int:
     """Play seeds; return 0 where nothing was violated."""
     options = _options()
     if options.seed is not None:
-        return _tell_one(options.seed, _kinds(options), trace=options.trace)
+        return _tell_one(options.seed, trace=options.trace)
     return _play_many(options)
 
 
@@ -42,17 +41,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=Path(".cache/simulation.jsonl"), help="where results are kept")
     parser.add_argument("--seed", type=int, help="this one alone")
     parser.add_argument("--trace", action="store_true", help="with --seed: tell it step by step")
-    parser.add_argument("--recovery", action="store_true", help="with the elements that wait for the recovery ladder")
     parser.add_argument("--shrinks", type=int, default=60, help="runs that shortening the first failure may take")
     return parser.parse_args()
 
 
-def _kinds(options: argparse.Namespace) -> tuple[What, ...]:
-    return tuple(element.what for element in (ELEMENTS + RECOVERY if options.recovery else ELEMENTS))
-
-
-def _tell_one(seed: int, kinds: tuple[What, ...], *, trace: bool) -> int:
-    verdict = play(tell(seed, elements_of(kinds)))
+def _tell_one(seed: int, *, trace: bool) -> int:
+    verdict = play(tell(seed))
     if trace:
         _print(verdict.story, *verdict.trace, "", draw(verdict.watch, [one.name for one in verdict.story.scene.people]))
     _print(*_shown(verdict), f"{verdict.cpu_seconds:.2f} CPU seconds, trace {verdict.trace_hash[:16]}")
@@ -60,8 +54,7 @@ def _tell_one(seed: int, kinds: tuple[What, ...], *, trace: bool) -> int:
 
 
 def _play_many(options: argparse.Namespace) -> int:
-    kinds = _kinds(options)
-    code = f"{code_hash()} {len(kinds)}"
+    code = code_hash()
     wanted = range(options.first, options.first + options.seeds)
     done = {outcome.seed: outcome for outcome in kept(options.results, code) if outcome.seed in wanted}
     left = [seed for seed in wanted if seed not in done]
@@ -73,24 +66,24 @@ def _play_many(options: argparse.Namespace) -> int:
     with progress, ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         task = progress.add_task("seeds", total=len(wanted), completed=len(done))
         chunks = [left[start : start + _CHUNK] for start in range(0, len(left), _CHUNK)]
-        for finished in as_completed([pool.submit(play_all, chunk, code, kinds) for chunk in chunks]):
+        for finished in as_completed([pool.submit(play_all, chunk, code) for chunk in chunks]):
             for outcome in finished.result():
                 done[outcome.seed] = outcome
                 append(options.results, outcome)
                 if outcome.violations:
                     progress.console.print(f"seed {outcome.seed}: {outcome.violations[0]}", markup=False)
                 progress.advance(task)
-    return _conclude([done[seed] for seed in wanted], time.monotonic() - began, played, kinds, options.shrinks)
+    return _conclude([done[seed] for seed in wanted], time.monotonic() - began, played, options.shrinks)
 
 
-def _conclude(outcomes: list[Outcome], seconds: float, played: int, kinds: tuple[What, ...], shrinks: int) -> int:
+def _conclude(outcomes: list[Outcome], seconds: float, played: int, shrinks: int) -> int:
     counts: Counts = Counts()
     for outcome in outcomes:
         counts += of_json(outcome.counts)
-    _print(table(counts, [("action", what.value) for what in kinds]), "")
+    _print(table(counts, [("action", element.what.value) for element in ELEMENTS]), "")
     failed = [outcome for outcome in outcomes if outcome.violations]
     if failed:
-        _print_shortest(failed[0].seed, kinds, shrinks)
+        _print_shortest(failed[0].seed, shrinks)
     told, missed = counts["delivery", "told"], counts["delivery", "not told"]
     cost = statistics.median(outcome.cpu_seconds for outcome in outcomes)
     _print(
@@ -102,8 +95,8 @@ def _conclude(outcomes: list[Outcome], seconds: float, played: int, kinds: tuple
     return 1 if failed else 0
 
 
-def _print_shortest(seed: int, kinds: tuple[What, ...], budget: int) -> None:
-    verdict = play(tell(seed, elements_of(kinds)))
+def _print_shortest(seed: int, budget: int) -> None:
+    verdict = play(tell(seed))
     if not verdict.violations:
         return
     name = verdict.properties[0]

@@ -25,17 +25,18 @@ NOBODY: Final = (Account("matrix:u/mallory:one"), Account("xmpp:mallory@three"))
 _MALFORMED, _PLAINTEXT = 0, 1
 
 
-def disturb_archive(room: MemoryRoom, what: What, amount: int) -> None:
-    """Redact an envelope, trim the archive, or tell an event again."""
+def disturb_archive(room: MemoryRoom, what: What, amount: int) -> bytes:
+    """Redact an envelope, trim the archive, or tell an event again. Returns the envelope that was redacted, if any."""
     envelopes = _envelopes(room)
     if what is What.TRIM:
         room.trim(amount)
     elif len(envelopes) > amount:
-        event_id = envelopes[-1 - amount].origin.event_id
+        chosen = envelopes[-1 - amount]
         if what is What.REDACT:
-            room.redact(event_id)
-        else:
-            room.repeat(event_id)
+            room.redact(chosen.origin.event_id)
+            return chosen.envelope
+        room.repeat(chosen.origin.event_id)
+    return b""
 
 
 def post_junk(room: MemoryRoom, stranger: Account, kind: int, random: Random) -> None:

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from tests.simulation.coverage import to_json
 from tests.simulation.running import Verdict, play
-from tests.simulation.story import What
-from tests.simulation.telling import elements_of, tell
+from tests.simulation.telling import tell
 
 __all__ = ["Outcome", "append", "code_hash", "kept", "play_all"]
 
@@ -38,9 +37,9 @@ class Outcome:
         return cls(verdict.story.seed, code, violations, counts, verdict.cpu_seconds, verdict.trace_hash)
 
 
-def play_all(seeds: Iterable[int], code: str, elements: tuple[What, ...]) -> list[Outcome]:
+def play_all(seeds: Iterable[int], code: str) -> list[Outcome]:
     """Play some seeds: what a process of its own does."""
-    return [Outcome.of(play(tell(seed, elements_of(elements))), code) for seed in seeds]
+    return [Outcome.of(play(tell(seed)), code) for seed in seeds]
 
 
 def code_hash() -> str:

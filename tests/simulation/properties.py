@@ -147,7 +147,8 @@ def _check_delivery(world: World, sessions: dict[str, Session]) -> None:
             if is_sender or not any(member.account in made.accounts for made in out):
                 continue
             watch.count("delivery", "told" if arrived else "not told")
-            if not arrived and not _has_reason(world, name) and not _has_failed(world, text):
+            is_redacted = any(made.ciphertext in watch.taken_out for made in out)
+            if not arrived and not is_redacted and not _has_reason(world, name) and not _has_failed(world, text):
                 watch.violated("delivered", f"{name} was not told {text}")
     for text, (name, _) in watch.said.items():
         if any(made.ciphertext in watch.posted for made in watch.encryptions[text]):
@@ -171,7 +172,7 @@ def _has_reason(world: World, name: str) -> bool:
     if session is None or not session.role.session.is_active:
         return True
     notices = [told.what.text for told in world.watch.told[name] if isinstance(told.what, Notice)]
-    reasons = ("cannot be opened", "could not be opened", "cannot be read here")
+    reasons = ("cannot be opened", "could not be opened", "cannot be read here", "Something may be missing here")
     return any(reason in text for text in notices for reason in reasons)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -11,7 +11,7 @@ from tests.simulation.seeding import stream
 from tests.simulation.story import BRIDGE, Action, Person, Place, Scene, Story, What
 from transports.room import Network
 
-__all__ = ["ELEMENTS", "RECOVERY", "Element", "elements_of", "tell"]
+__all__ = ["ELEMENTS", "Element", "tell"]
 
 _PLACES: Final = {
     Place.LINKED: 4,
@@ -68,22 +68,13 @@ ELEMENTS: Final = (
     Element(What.PUT_BACK, 1, amount=_pause),
     Element(What.LIE, 2, amount=lambda random: random.randrange(4)),
     Element(What.SET_CLOCK, 1, amount=lambda random: random.choice((-120_000, -5_000, 5_000, 120_000))),
+    Element(What.REDACT, 6, amount=lambda random: random.choice((0, 0, 1, 2, 3, 5, 8, 11))),
+    Element(What.TRIM, 2, amount=lambda random: random.randrange(12)),
 )
 """What happens after people have come."""
 
-RECOVERY: Final = (
-    Element(What.REDACT, 2, amount=lambda random: random.randrange(12)),
-    Element(What.TRIM, 1, amount=lambda random: random.randrange(12)),
-)
-"""What only the recovery ladder heals: an element moves up once the program does."""
 
-
-def elements_of(kinds: Collection[What]) -> tuple[Element, ...]:
-    """Return the elements of some kinds."""
-    return tuple(element for element in (*ELEMENTS, *RECOVERY) if element.what in kinds)
-
-
-def tell(seed: int, elements: tuple[Element, ...] = ELEMENTS) -> Story:
+def tell(seed: int) -> Story:
     """Return the seed's story."""
     random = stream(seed, "story")
     place = random.choices(list(_PLACES), list(_PLACES.values()))[0]
@@ -98,7 +89,7 @@ def tell(seed: int, elements: tuple[Element, ...] = ELEMENTS) -> Story:
         update_messages=random.choice((3, 10, 500)),
         stagger=random.choice((200, 1_000, 3_000)),
     )
-    actions = [*_arrivals(random, people), *_events(random, scene, elements)]
+    actions = [*_arrivals(random, people), *_events(random, scene)]
     return Story(seed, scene, tuple(sorted(actions, key=lambda action: action.at)))
 
 
@@ -124,13 +115,13 @@ def _arrivals(random: Random, people: tuple[Person, ...]) -> list[Action]:
     return [Action(at, What.COME, who) for who, at in sorted(times.items(), key=lambda item: item[1])]
 
 
-def _events(random: Random, scene: Scene, elements: tuple[Element, ...]) -> list[Action]:
+def _events(random: Random, scene: Scene) -> list[Action]:
     names = [person.name for person in scene.people]
     is_federated = scene.place in {Place.FEDERATED, Place.LINKED_FEDERATED}
     has_bridge = scene.place is not Place.ROOM
     usable = [
         element
-        for element in elements
+        for element in ELEMENTS
         if (is_federated or not element.needs_federation) and (has_bridge or not element.needs_bridge_order)
     ]
     count = max(8, random.randint(10, 50) * 6 // (4 + len(names)))

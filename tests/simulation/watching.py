@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +17,7 @@ from bridge.content import MessageId
 from bridge.conversation import MessageArrived, Request, Told
 from bridge.member.role import MemberRole
 from bridge.protocol.code_points import EnvelopeKind
-from bridge.protocol.envelope import open_envelope
+from bridge.protocol.envelope import Envelope, open_envelope
 from bridge.protocol.errors import ProtocolError
 from bridge.protocol.identity import Identity, identity_of_credential
 from mls.crypto.aead import Aead
@@ -98,6 +98,8 @@ class Watch:
     encryptions: dict[str, list[Encryption]] = field(default_factory=lambda: defaultdict(list))
     posted: set[bytes] = field(default_factory=set)
     """Hashes of the MLSMessages that stood in some room."""
+    taken_out: set[bytes] = field(default_factory=set)
+    """Which of them were redacted."""
     arrived: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     """How often each member was told each text."""
     told: dict[str, list[Told]] = field(default_factory=lambda: defaultdict(list))
@@ -205,10 +207,17 @@ class Watch:
             opened = open_envelope(envelope)
         except ProtocolError:
             return
-        known = opened.kind in EnvelopeKind.__members__.values()
-        self.count("posted", EnvelopeKind(opened.kind).name.lower() if known else "of no known kind")
+        self.count("posted", _kind_of(opened))
         if opened.kind == EnvelopeKind.APPLICATION:
             self.posted.add(hashlib.sha256(opened.body).digest())
+
+    def redacted(self, envelope: bytes) -> None:
+        """Note that an envelope was taken out of a room: a room may do that to what people say."""
+        with suppress(ProtocolError):
+            opened = open_envelope(envelope)
+            if opened.kind == EnvelopeKind.APPLICATION:
+                self.taken_out.add(hashlib.sha256(opened.body).digest())
+            self.count("redacted", _kind_of(opened))
 
     def sealed_with(self, key: bytes, nonce: bytes, ciphertext: bytes) -> None:
         """Note that something was encrypted."""
@@ -235,6 +244,11 @@ class Watch:
             self.violated("no fault of ours", f"{name}: {what}: {shown}")
         reason = _FOLDER.sub("", str(event.get("reason", "")))
         self.note(f"{name} logs {what} {reason}")
+
+
+def _kind_of(opened: Envelope) -> str:
+    known = opened.kind in EnvelopeKind.__members__.values()
+    return EnvelopeKind(opened.kind).name.lower() if known else "of no known kind"
 
 
 def _current_error() -> str:

@@ -194,7 +194,8 @@ class World:
                 self.rooms[MATRIX].cut("one", "two")
                 self._later(amount, lambda: self.rooms[MATRIX].heal("one", "two"))
             case What.REDACT | What.TRIM | What.REPEAT:
-                disturb_archive(self._room(amount), what, amount)
+                if redacted := disturb_archive(self._room(amount), what, amount):
+                    self.watch.redacted(redacted)
             case What.JUNK | What.FORGE_SEAL | What.LIE:
                 self._attack(what, amount)
             case What.PUT_BACK if member is not None and member.is_running and member.name not in self.put_back:

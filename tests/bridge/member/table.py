@@ -56,6 +56,7 @@ class Table:
         self.position: LogPosition | None = None
         self.drop: Callable[[RoomAddress, Envelope], bool] = lambda _room, _sealed: False
         self.is_sealing = True
+        self.sealed: set[bytes] = set()
         self._events = 0
 
     def sit_down(self, name: str, room: RoomAddress = MATRIX, **settings: object) -> Seat:
@@ -111,11 +112,12 @@ class Table:
             for other in self.rooms:
                 if other != room and not self.drop(other, sealed):
                     self._deliver(other, RELAYS[other], sealed)
-            if self.is_sealing and sealed.kind in SEALED_KINDS:
+            if self.is_sealing and sealed.kind in SEALED_KINDS and sealed.identity not in self.sealed:
                 self.seal(sealed)
 
     def seal(self, *sealed: Envelope) -> None:
         """Give envelopes their place in the order."""
+        self.sealed |= {item.identity for item in sealed}
         group_id = sealed[0].group_id
         before = self.position or start_of_log(group_id, self.key.public_key, 0)
         entries = tuple(SealEntry(item.identity, b"") for item in sealed)

@@ -254,3 +254,16 @@ def test_what_is_too_long_to_be_said_is_refused() -> None:
         table.do("alice", Say("x" * (1 << 20)))
     table.do("alice", Say("Shorter."))
     assert texts(table, "carol") == ["Shorter."]
+
+
+def test_a_member_is_seen_by_who_came_after_the_room_had_forgotten_its_key() -> None:
+    table = three()
+    before = len(list(table.envelopes(EnvelopeKind.KEY_PACKAGE)))
+    table.pass_time(100_000)
+    dora = table.sit_down("dora", XMPP)  # who sees nothing of what was before
+    table.ask("dora")
+    alice = table.seats["alice"].session.account
+    assert isinstance(table.do("dora", Verify(alice)), NumbersShown)
+    assert [person.account for person in dora.session.people] == [alice]
+    table.ask("dora")
+    assert len(list(table.envelopes(EnvelopeKind.KEY_PACKAGE))) == before + 3  # twice Dora's, and once Alice's

@@ -204,6 +204,23 @@ def test_seals_out_of_order_are_put_in_order() -> None:
     assert len(table.epochs()) == 1
 
 
+def test_a_change_that_the_sequencer_has_not_seen_is_posted_again_and_ever_more_rarely() -> None:
+    """Somebody takes it out of the room before the sequencer has read it."""
+    table = three()
+    table.is_sealing = False
+    table.do("alice", Remove("bob"))
+    first = list(table.envelopes(EnvelopeKind.HANDSHAKE))[-1]
+    for _ in range(24 * 12):
+        table.pass_time(300_000)
+    again = [sealed for sealed in table.envelopes(EnvelopeKind.HANDSHAKE) if sealed.identity == first.identity]
+    assert 5 <= len(again) <= 8
+    assert len([item for item in table.seats["alice"].told if isinstance(item, Alarm)]) == 1
+    table.is_sealing = True
+    table.pass_time(3 * 24 * 3_600_000)
+    assert not table.seats["bob"].session.is_active
+    assert len(table.epochs()) == 1
+
+
 def test_an_unsealed_commit_is_never_applied_not_even_by_its_author() -> None:
     table = three()
     table.is_sealing = False

@@ -225,7 +225,9 @@ def test_a_stale_group_info_is_refused() -> None:
     asked = list(table.envelopes(EnvelopeKind.REQUEST))[-1]
     stale = replace(table.seats["alice"], session=old, told=[], missed=[])
     with table.step(stale) as step:
-        answering.take_request(step, asked, table.now)
+        request = open_request(asked)
+        assert isinstance(request.wanted, RejoinWanted)
+        answering.take_request(step, request, request.wanted, table.now)
         step.recover(pending=tuple(item.replace(due=0) for item in step.session.recovery.pending))
         answering.answer(step)
     table.run()

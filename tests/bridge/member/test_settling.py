@@ -250,6 +250,8 @@ def test_whom_a_void_commit_had_added_is_let_in_by_the_next() -> None:
 def test_a_commit_in_flight_from_before_counts_where_the_order_names_it_later() -> None:
     """Bob's Commit of the epoch that all come back to gets its place only then."""
     table = three()
+    bob = table.seats["bob"]
+    bob.session = replace(bob.session, settings=replace(bob.session.settings, unsealed_alarm=10 * MINUTE))
     table.is_sealing = False
     update(table, "bob")
     with spoiling(FOR_BOB, FOR_CAROL):

@@ -53,7 +53,7 @@ async def test_pruning_the_log_spares_each_head(store: MemberStore) -> None:
     await put(store, "member", b"cake", seal(1, 1), seal(1, 2))
     await put(store, "sequencer", b"tea", seal(1, 1), seal(1, 2))
     async with store.transaction() as tx:
-        await tx.log.prune("member", 20)
+        await tx.log.prune("member", 20, 1 << 20)
         assert await tx.log.seals_after("member", b"tea", 0, 0, 10) == [seal(1, 3, at=20)]
         assert await tx.log.seals_after("member", b"cake", 0, 0, 10) == [seal(1, 2)]
         assert await tx.log.seals_after("sequencer", b"tea", 0, 0, 10) == [seal(1, 1), seal(1, 2)]
@@ -65,7 +65,18 @@ async def test_envelopes_are_kept_by_scope_until_they_are_pruned(store: MemberSt
         await tx.log.put_envelope("member", b"new", b"new envelope", 20)
         await tx.log.put_envelope("sequencer", b"old", b"its copy", 5)
         await tx.log.put_envelope("member", b"new", b"the same identity is the same envelope", 30)
-        await tx.log.prune("member", 20)
+        await tx.log.prune("member", 20, 1 << 20)
         assert await tx.log.get_envelope("member", b"old") is None
         assert await tx.log.get_envelope("member", b"new") == b"new envelope"
         assert await tx.log.get_envelope("sequencer", b"old") == b"its copy"
+
+
+async def test_of_more_envelopes_than_there_is_room_for_the_newest_are_kept(store: MemberStore) -> None:
+    async with store.transaction() as tx:
+        for at in range(5):
+            await tx.log.put_envelope("member", bytes([at]), bytes(100), at)
+        await tx.log.put_envelope("sequencer", b"old", bytes(400), 0)
+        await tx.log.prune("member", 0, 250)
+        kept = [at for at in range(5) if await tx.log.get_envelope("member", bytes([at])) is not None]
+        assert kept == [3, 4]
+        assert await tx.log.get_envelope("sequencer", b"old") is not None
