@@ -15,6 +15,7 @@ from bridge.conversation import Alarm, Notice
 from bridge.member import notices
 from bridge.member.memory import InFlight, Intent, IntentKind
 from bridge.member.spreading import fraction
+from bridge.member.state import Held
 from bridge.protocol.bodies import Handshake
 from bridge.protocol.code_points import EnvelopeKind
 from bridge.protocol.envelope import envelope, open_envelope
@@ -141,8 +142,8 @@ def watch_in_flight(step: Step) -> None:
     if flight is not None and step.now >= _alarm_due(session, flight):
         alarms = flight.alarms + 1
         step.remember(in_flight=flight.replace(alarms=alarms))
-        posted = session.held.get(flight.identity)  # else the room has not shown it, and it stands in the outbox
-        if posted is not None:
+        posted = session.held.get(flight.identity)
+        if posted is not None:  # else the room is the order
             step.post(open_envelope(posted.envelope), "handshake", again=alarms)
         if alarms == 1:
             seconds = (step.now - flight.since) // 1000
@@ -222,6 +223,8 @@ def _stay(step: Step, due: list[Intent]) -> list[Intent]:
 def _post_handshake(step: Step, body: Handshake) -> None:
     sealed = envelope(EnvelopeKind.HANDSHAKE, step.group.group_id, body)
     step.remember(in_flight=InFlight(sealed.identity, step.now, 0))
+    if step.session.memory.log is not None:  # the room may lose it before it shows it even here
+        step.hold(sealed.identity, Held(sealed.kind, sealed.encode(), step.now, 0))
     step.post(sealed, "handshake")
 
 

@@ -28,5 +28,6 @@ def take_failure(step: Step, envelope: bytes, reason: str) -> None:
     elif memory.in_flight is not None and memory.in_flight.identity == identity:
         later = tuple(intent.replace(due=max(intent.due, step.now + _PAUSE)) for intent in memory.intents)
         step.remember(in_flight=None, intents=later)
+        step.release(identity)
         what = f"A change to the group could not be posted: {reason}."
         step.tell(Alarm(what, "It is tried again in a minute; `mls-bridge check` tells what this account may do."))

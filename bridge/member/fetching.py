@@ -202,7 +202,7 @@ def _ask_for_the_newest(step: Step) -> None:
         due = step.now
     if step.now < due:
         return
-    if len(step.session.members()) < 2 or fetching.head_tries >= _MAX_FOR_THE_NEWEST:  # else nobody is there to ask
+    if fetching.head_tries >= _MAX_FOR_THE_NEWEST:
         _fetch(step, head_due=step.now + _NEWEST_AGAIN, head_tries=0)
         return
     step.post(request_envelope(step.group.group_id, step.random(NONCE_SIZE), HeadWanted()), "request")

@@ -1,16 +1,12 @@
-"""What of the order is missing, and who misses what: kept in memory alone.
-
-After a start both are found out anew: a member looks at what it has, and who still misses something asks again.
-"""
+"""What of the order this member misses. Kept in memory alone: after a start it is found out anew."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bridge.protocol.asking import Wanted
 from bridge.protocol.bodies import LogPosition
 
-__all__ = ["Asked", "Fetching", "Supplying"]
+__all__ = ["Fetching"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +30,3 @@ class Fetching:
     head_due: int | None = None
     """When to ask for the newest seal, `None` for not at all."""
     head_tries: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request for parts of the order that this member may have."""
-
-    nonce: bytes
-    wanted: Wanted
-    due: int
-
-
-@dataclass(frozen=True, slots=True)
-class Supplying:
-    """What others miss."""
-
-    pending: tuple[Asked, ...] = ()
-    answered: tuple[int, ...] = ()
-    """When this member has answered, the newest first."""

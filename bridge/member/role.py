@@ -17,7 +17,6 @@ from bridge.member import (
     history,
     housekeeping,
     joining,
-    keeping,
     losing,
     receiving,
     requests,
@@ -29,6 +28,7 @@ from bridge.member import (
 from bridge.member.happenings import encode_happening
 from bridge.member.step import Step
 from bridge.member.storing import Names, owner_of
+from bridge.order.answers import prune
 from bridge.store.member import MemberTransaction
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class MemberRole:
         await self._started.wait()
 
     async def start(self, tx: Transaction, *, now: int) -> AfterCommit:
-        await keeping.prune(of_member(tx), self._names.member, now=now)
+        await prune(of_member(tx), self._names.member, now=now)
         session = await storing.load(of_member(tx), self._names, self.account, self.room, self._settings, self._random)
         step = Step(replace(session, is_reading=True), now, self._random)
         if session.group is None and not session.settings.create and not session.memory.flags.asked_at:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import mls
 from bridge.conversation import Verification
 from bridge.member.memory import Memory, empty_memory
-from bridge.member.missing import Fetching, Supplying
+from bridge.member.missing import Fetching
 from bridge.member.recovery import Recovery, nothing_lost
 from bridge.member.settings import MemberSettings
 from bridge.member.standing import Standing, firm
+from bridge.order.supplying import Supplying
 from bridge.protocol.identity import Identity, identity_of_credential
 from bridge.protocol.order import Order, find_order
 from mls.codec import Opaque, Struct, UInt8, UInt64, struct

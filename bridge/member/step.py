@@ -19,8 +19,8 @@ from bridge.protocol.envelope import Envelope
 
 if TYPE_CHECKING:
     from bridge.conversation import Happening
-    from bridge.member.missing import Asked
     from bridge.member.state import Held, Person, Session
+    from bridge.order.supplying import Asked
     from bridge.protocol.seal import Seal
     from mls.crypto.random import Random
     from transports.room import Account

@@ -10,20 +10,24 @@ record space `sequencer`      the memory, by account and room
 record space `sequencer key`  the signature key, by room
 record space `SCOPE`          the lanes of who waits; `SCOPE items`: what waits (`bridge.order.fair_queue`)
 record space `SCOPE sealed`   every hash that is sealed, with its seal's number
-`log`, under `SCOPE`          the seals
+`log`, under `SCOPE`          the seals, and the envelopes that they name without holding them, for 30 days
 ============================  ====================================================================================
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from bridge.order import sealing
+from bridge.order.answers import PRUNE_EVERY, find_answer, prune
 from bridge.order.fair_queue import QueueStep
 from bridge.order.sealing import Handed, Memory, SealingSettings, Stop
+from bridge.order.supplying import MAX_TURNS, Supplying
+from bridge.protocol.asking import RejoinWanted, open_answer, open_request
 from bridge.protocol.bodies import open_body
-from bridge.protocol.code_points import MAX_SEAL_ENTRIES, SEALED_KINDS, EnvelopeKind
+from bridge.protocol.code_points import MAX_SEAL_ENTRIES, MAX_SEALED, SEALED_KINDS, EnvelopeKind
 from bridge.protocol.envelope import Envelope, envelope, identity_of, open_envelope
 from bridge.protocol.errors import ProtocolError
 from bridge.protocol.seal import Seal, check_seal, sign_seal
@@ -82,6 +86,8 @@ class Standing:
     """The id of another group whose handshakes were read since the start; empty where none were."""
     ended: str = ""
     """Why the room is no more; empty while it is."""
+    supplying: Supplying = field(default_factory=Supplying)
+    """Who misses a part of the order."""
 
 
 class Step:
@@ -109,9 +115,11 @@ class Step:
         except ProtocolError:
             return
         if opened.kind in SEALED_KINDS:
-            self._hand_in(event, opened)
+            await self._hand_in(event, opened)
         elif opened.kind == EnvelopeKind.SEAL:
             await self._meet_seal(event, opened)
+        elif opened.kind in {EnvelopeKind.REQUEST, EnvelopeKind.ANSWER}:
+            self._listen(event, opened)
         elif event.transaction is not None and event.transaction == self.standing.start_transaction:
             self.is_heard = True
             self.standing = replace(self.standing, has_read_room=True)
@@ -134,14 +142,19 @@ class Step:
 
     async def finish(self) -> None:
         """Seal what is due, and write what has changed."""
-        while (at := self.due()) is not None and at <= self.now:
+        while (at := self._seal_due()) is not None and at <= self.now:
             await self._seal()
+        await self._supply()
         await self.queue.save(self.now)
         if self._memory != self._stored:
             await self._tx.records.put(MEMORY, self._office.name.encode(), self._memory.encode())
 
     def due(self) -> int | None:
-        """Return when the next seal is due."""
+        """Return when there is something to do next."""
+        times = (self._seal_due(), self.standing.supplying.next_due)
+        return min((time for time in times if time is not None), default=None)
+
+    def _seal_due(self) -> int | None:
         if not self.standing.has_read_room or self.standing.ended:
             return None
         waiting, waiting_due = self.queue.lanes.count, self.queue.lanes.next_due()
@@ -155,9 +168,11 @@ class Step:
     def _memory(self, memory: Memory) -> None:
         self.standing = replace(self.standing, memory=memory)
 
-    def _hand_in(self, event: EnvelopeSeen, opened: Envelope) -> None:
+    async def _hand_in(self, event: EnvelopeSeen, opened: Envelope) -> None:
         """Let an envelope wait for its place."""
         memory = self._memory
+        if len(event.envelope) > MAX_SEALED:
+            return
         if not memory.group_id and opened.kind == EnvelopeKind.HANDSHAKE and opened.group_id:
             self._memory = memory = sealing.pin(memory, opened.group_id, self._office.key.public_key)
         # While the memory is built from the room, its seals may yet say that the group is another one.
@@ -171,6 +186,35 @@ class Step:
         if self.standing.has_read_room:
             self.arrived[handed.identity] = self.now
         self.queue.push(sender, handed.encode(), now=self.now, size=len(event.envelope))
+        if not handed.inlined:
+            # Its author may take it back before a member has read it: then all members would miss it.
+            await self._tx.log.put_envelope(self._office.name, handed.identity, event.envelope, self.now)
+
+    def _listen(self, event: EnvelopeSeen, opened: Envelope) -> None:
+        """Hear who misses a part of the order, and who has helped them."""
+        memory, supplying = self._memory, self.standing.supplying
+        if opened.group_id != memory.group_id:
+            return
+        with suppress(ProtocolError):
+            if opened.kind == EnvelopeKind.ANSWER:
+                supplying = supplying.heard(open_answer(opened), self._office.key.public_key, memory.head.seq)
+            elif not isinstance((request := open_request(opened)).wanted, RejoinWanted):
+                # After all members: who orders is to do as little else as possible.
+                supplying = supplying.asked(request, turn=MAX_TURNS + 1, at=event.origin.at, now=self.now)
+            self.standing = replace(self.standing, supplying=supplying)
+
+    async def _supply(self) -> None:
+        if self.standing.ended:
+            return
+        left, due = self.standing.supplying.due(self.now)
+        self.standing = replace(self.standing, supplying=left)
+        group_id, head = self._memory.group_id, self._memory.head
+        for asked in due:
+            answer = await find_answer(self._tx, self._office.name, group_id, head, asked)
+            if answer is not None:
+                data = answer.encode()
+                entry = self._office.entry(data, identity_of(data).hex()[:40], "answer", self.now)
+                await self._post(entry)
 
     async def _meet_seal(self, event: EnvelopeSeen, opened: Envelope) -> None:
         """Hold a seal in the room against what is known. Those of others say nothing here."""
@@ -223,11 +267,16 @@ class Step:
         if not handed and not is_checkpoint:
             return  # all that was due is sealed already, or another group's
         entries = sealing.make_entries(handed, memory.group_id, office.settings)
+        for item, entry in zip(handed, entries, strict=True):
+            if item.inlined and not entry.inlined:
+                await self._tx.log.put_envelope(office.name, item.identity, item.inlined, self.now)
         self._memory, content = sealing.seal(memory, entries, now=self.now)
         seal = sign_seal(content, office.key)
         await self._remember(seal)
         await self._tx.outbox.add(office.seal_entry(content.group_id, content.hash, seal.encode(), self.now))
         self.sealed.append(len(entries))
+        if content.seq % PRUNE_EVERY == 0 and memory.shown + sealing.MAX_IN_FLIGHT >= content.seq:
+            await prune(self._tx, office.name, now=self.now)
 
     async def _next(self) -> list[Handed]:
         """Take what is to be sealed together."""

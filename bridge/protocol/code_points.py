@@ -18,6 +18,7 @@ __all__ = [
     "MAX_ENVELOPE",
     "MAX_FRAGMENTS",
     "MAX_INLINE",
+    "MAX_SEALED",
     "MAX_SEAL_ENTRIES",
     "NOTICE_LABEL",
     "ORDER_EXTENSION",
@@ -48,6 +49,9 @@ ORDER_EXTENSION: Final = 0xF0B1
 
 MAX_ENVELOPE: Final = 4 << 20
 """The largest envelope in bytes: the Welcome of a group of several thousand members."""
+
+MAX_SEALED: Final = MAX_ENVELOPE - 1024
+"""Bytes of the largest envelope that gets a place in the order: it has to fit into an answer (PROTOCOL.md)."""
 
 MAX_FRAGMENTS: Final = 512
 """The most fragments that an envelope is split into."""

@@ -165,9 +165,9 @@ def _store_the_position_before_the_step() -> AbstractContextManager[None]:
 def _a_sequencer_that_withholds() -> AbstractContextManager[None]:
     hand_in = SequencerStep._hand_in
 
-    def handed_in(self: SequencerStep, event: EnvelopeSeen, opened: Envelope) -> None:
+    async def handed_in(self: SequencerStep, event: EnvelopeSeen, opened: Envelope) -> None:
         if opened.kind != EnvelopeKind.HANDSHAKE or opened.identity[0] % 3:
-            hand_in(self, event, opened)
+            await hand_in(self, event, opened)
 
     return replaced(SequencerStep, _hand_in=handed_in)
 

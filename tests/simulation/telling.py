@@ -68,8 +68,8 @@ ELEMENTS: Final = (
     Element(What.PUT_BACK, 1, amount=_pause),
     Element(What.LIE, 2, amount=lambda random: random.randrange(4)),
     Element(What.SET_CLOCK, 1, amount=lambda random: random.choice((-120_000, -5_000, 5_000, 120_000))),
-    Element(What.REDACT, 6, amount=lambda random: random.choice((0, 0, 1, 2, 3, 5, 8, 11))),
-    Element(What.TRIM, 2, amount=lambda random: random.randrange(12)),
+    Element(What.REDACT, 6, amount=lambda random: random.choice((0, 0, 1, 2, 3, 5, 8, 11)), needs_bridge_order=True),
+    Element(What.TRIM, 2, amount=lambda random: random.randrange(12), needs_bridge_order=True),
 )
 """What happens after people have come."""
 

@@ -106,6 +106,7 @@ class Watch:
     wishes: list[Wish] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     """The trace."""
+    _unsettled: dict[str, tuple[tuple[bytes, int], Epoch]] = field(default_factory=dict)
     _last: dict[str, int] = field(default_factory=dict)
     _keys: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
     _reused: dict[bytes, set[bytes]] = field(default_factory=dict)
@@ -145,15 +146,22 @@ class Watch:
     def session(self, name: str, session: Session) -> None:
         """Look at what a member has stored."""
         group = session.group
-        if group is None or group.status is not mls.Status.ACTIVE or session.standing.unsettled is not None:
-            return  # out of it, or in an epoch that may turn out never to have been
+        if group is None or group.status is not mls.Status.ACTIVE:
+            return
         key = group.group_id, group.epoch
+        roster = frozenset((identity, signature_key) for _, identity, signature_key in session.members())
+        epoch = Epoch(group.epoch_authenticator, roster)
+        if session.standing.unsettled is not None:
+            self._unsettled[name] = key, epoch  # it may turn out never to have been
+            return
         history = self.entered[name]
         if history and history[-1][1:] == key:
             return
+        if name in self._unsettled and self._unsettled[name][0] == (group.group_id, group.epoch - 1):
+            passed, was = self._unsettled.pop(name)  # it was final, and is over already
+            history.append((self.now(), *passed))
+            self.epochs.setdefault(passed, was)
         history.append((self.now(), *key))
-        roster = frozenset((identity, signature_key) for _, identity, signature_key in session.members())
-        epoch = Epoch(group.epoch_authenticator, roster)
         known = self.epochs.setdefault(key, epoch)
         self.first_in.setdefault(key, name)
         self.note(f"{name} enters epoch {group.epoch} ({len(roster)} members) {epoch.authenticator.hex()[:8]}")

@@ -337,16 +337,7 @@ def test_status_says_what_goes_on() -> None:
 
 
 def test_in_mode_room_the_same() -> None:
-    table = Table(rooms=(MATRIX,))
-    table.is_sealing = False
-    table.sit_down("alice", create=True, mode=Mode.ROOM)
-    for name in ("bob", "carol"):
-        table.sit_down(name)
-    table.hello()
-    table.pass_time(0)
-    for name in ("bob", "carol"):
-        table.ask(name)
-        table.pass_time(10_000)
+    table = in_mode_room()
     lose(table, "carol")
     bring_back(table)
     assert table.seats["carol"].session.is_active
@@ -377,3 +368,17 @@ def test_resync_is_refused_where_there_is_nothing_to_take() -> None:
     table.do("alice", Remove("bob"))
     with pytest.raises(RequestRefusedError, match="/join"):
         table.do("bob", Resync())
+
+
+def in_mode_room() -> Table:
+    table = Table(rooms=(MATRIX,))
+    table.is_sealing = False
+    table.sit_down("alice", create=True, mode=Mode.ROOM)
+    for name in ("bob", "carol"):
+        table.sit_down(name)
+    table.hello()
+    table.pass_time(0)
+    for name in ("bob", "carol"):
+        table.ask(name)
+        table.pass_time(10_000)
+    return table
