@@ -51,6 +51,18 @@ class Person:
         events = cast("list[dict[str, JsonObject]]", page["chunk"])
         return [str(event["content"]["body"]) for event in events if "body" in event["content"]]
 
+    def newest(self, room: str, kind: str) -> list[tuple[str, JsonObject]]:
+        """Return id and content of the room's newest events of a type, the newest first: 1,000 events are looked at."""
+        page = self.call("GET", f"{API}/rooms/{quote(room)}/messages?dir=b&limit=1000")
+        events = cast("list[JsonObject]", page["chunk"])
+        return [
+            (str(event["event_id"]), cast("JsonObject", event["content"])) for event in events if event["type"] == kind
+        ]
+
+    def redact(self, room: str, event: str) -> None:
+        """Take an event out of the room."""
+        self.call("PUT", f"{API}/rooms/{quote(room)}/redact/{quote(event)}/{uuid.uuid4()}", {})
+
     def call(self, method: str, path: str, body: JsonObject | None = None) -> JsonObject:
         return call(self.server, method, path, body, self.token)
 
