@@ -60,6 +60,8 @@ def go_on(step: Step) -> None:
     wanted = _missing(session)
     if wanted is None:
         if fetching.stands_at is not None:
+            if fetching.tries or fetching.is_under_way:
+                log.info("what was missing is here")
             _fetch(step, stands_at=None, tries=0, is_under_way=False, is_deferred=False, named=None)
         _ask_for_the_newest(step)
         return

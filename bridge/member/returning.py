@@ -312,6 +312,7 @@ def _arrive(step: Step, coming: mls.GroupState) -> None:
         step.trust(identity.account, key, Verification.FIRST_USE)
         people.came_in(step, identity)
     lost = talking.forget_earlier(step)
+    log.info("back in the group", epoch=coming.epoch, before=left_at)
     missing = f" {lost} messages of the time between cannot be read here: ask for them again." if lost else ""
     step.tell(Notice(f"Back in the group: in epoch {coming.epoch}, after epoch {left_at}.{missing}"))
     tell_epoch(step)

@@ -108,6 +108,7 @@ def take_back(step: Step) -> None:
     if unsettled is None:
         return
     voided = (unsettled.commit, *unsettled.before.voided)[:_VOIDED]
+    log.warning("a Commit is void", epoch=unsettled.epoch)
     if step.session.left is None:
         step.stand(unsettled=None, voided=voided)
         step.tell(Notice("The change that could not be followed here does not count. The group is as it was."))

@@ -13,14 +13,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tests.simulation.coverage import Counts, of_json, table
+from tests.simulation.coverage import Counts, of_json, rare, table
 from tests.simulation.drawing import draw
 from tests.simulation.keeping import Outcome, append, code_hash, kept, play_all
 from tests.simulation.properties import PROPERTIES
 from tests.simulation.running import Verdict, play
 from tests.simulation.shrinking import shrink
-from tests.simulation.telling import ELEMENTS, tell
+from tests.simulation.telling import tell
 
+_LONG = 1_000
+"""Seeds of a run that has to have seen everything."""
+_DELIVERED = 0.99
+"""What share of the messages has to be delivered, in a long run."""
 _CHUNK = 4
 """Seeds that a process takes at once."""
 
@@ -80,19 +84,24 @@ def _conclude(outcomes: list[Outcome], seconds: float, played: int, shrinks: int
     counts: Counts = Counts()
     for outcome in outcomes:
         counts += of_json(outcome.counts)
-    _print(table(counts, [("action", element.what.value) for element in ELEMENTS]), "")
+    _print(table(counts), "")
     failed = [outcome for outcome in outcomes if outcome.violations]
     if failed:
         _print_shortest(failed[0].seed, shrinks)
     told, missed = counts["delivery", "told"], counts["delivery", "not told"]
+    is_long = len(outcomes) >= _LONG
+    lacking = rare(counts, len(outcomes)) if is_long else []
+    if lacking:
+        _print("Fired too rarely to prove anything:", *(f"  {one}" for one in lacking), "")
+    delivered = told / max(1, told + missed)
     cost = statistics.median(outcome.cpu_seconds for outcome in outcomes)
     _print(
         f"{len(outcomes):,} seeds, {len(failed)} with a violation"
         + (f" ({', '.join(str(one.seed) for one in failed[:20])})" if failed else "")
-        + f"; {100 * told / max(1, told + missed):.2f}% of {told + missed:,} deliveries"
+        + f"; {100 * delivered:.2f}% of {told + missed:,} deliveries"
         + f"; median {cost:.2f} CPU s a seed, {played / max(seconds, 0.001):.2f} seeds/s"
     )
-    return 1 if failed else 0
+    return 1 if failed or lacking or (is_long and delivered < _DELIVERED) else 0
 
 
 def _print_shortest(seed: int, budget: int) -> None:
