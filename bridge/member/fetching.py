@@ -115,7 +115,7 @@ def somebody_asks(step: Step, wanted: Wanted) -> None:
 
 def take_answer(step: Step, answer: Answer) -> None:
     """Take in what an answer holds of what is missing here, whoever has asked for it."""
-    if not step.session.is_following:
+    if not step.session.is_following and not step.session.is_without_order:
         return
     for data in answer.envelopes:
         try:
@@ -166,7 +166,8 @@ def _place(session: Session) -> tuple[int, int]:
 
 
 def _can_miss_something(session: Session) -> bool:
-    return session.is_following and not session.is_reading and session.memory.log is not None
+    is_after_it = session.is_following or session.is_without_order
+    return is_after_it and not session.is_reading and session.memory.log is not None
 
 
 def _ask(step: Step, wanted: Wanted) -> None:

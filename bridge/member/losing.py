@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bridge.member.state import Session
     from bridge.member.step import Step
 
-__all__ = ["ANOTHER_COPY", "lose", "next_due", "resync", "watch"]
+__all__ = ["ANOTHER_COPY", "find_again", "lose", "next_due", "resync", "watch"]
 
 log = structlog.get_logger("member.lose")
 
@@ -69,6 +69,8 @@ def resync(step: Step) -> None:
 def watch(step: Step) -> None:
     """Lose the thread where a part of the order stays away for too long."""
     since = step.session.recovery.behind_since
+    if step.session.is_without_order:
+        return
     if not step.session.is_active or not is_behind(step.session):
         if since:
             step.recover(behind_since=0)
@@ -76,6 +78,25 @@ def watch(step: Step) -> None:
         step.recover(behind_since=step.now)
     elif step.now >= since + _PATIENCE:
         lose(step, f"a part of its order has been missing for {_PATIENCE // 60_000} minutes")
+        step.recover(behind_since=since)
+
+
+def find_again(step: Step) -> bool:
+    """Go on where one was, if what was missing has come after all. Returns whether it has.
+
+    Where all members miss the same, nobody could help them back: whoever has it last, the sequencer perhaps, helps all.
+    """
+    returning, known = step.session.recovery.returning, step.session.memory.log
+    if returning is None or known is None or not step.session.is_without_order or returning.commit != NO_COMMIT:
+        return False
+    entry = known.next_entry
+    if entry is None or (not entry.inlined and entry.identity not in step.session.held):
+        return False
+    step.flag(stuck=b"")
+    step.recover(returning=None, returned=step.session.recovery.returned[1:], behind_since=step.now)
+    log.info("found the thread again", epoch=step.group.epoch)
+    step.tell(Notice("What was missing of the group's order has come after all: this program goes on where it was."))
+    return True
 
 
 def next_due(session: Session) -> int | None:

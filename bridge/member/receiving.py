@@ -98,6 +98,9 @@ def do_what_is_due(step: Step) -> None:
 
 def _come_back(step: Step) -> None:
     """Go on with what brings a member back that has lost the thread."""
+    if losing.find_again(step):
+        ordering.walk(step)
+        talking.open_held(step)
     returning.go_on(step)
     if not returning.look(step):
         return

@@ -70,7 +70,7 @@ class Recovery(Struct):
     returned: tuple[UInt64, ...]
     """When this member lost the thread, the newest first."""
     behind_since: UInt64
-    """Since when a part of the order is missing; 0: nothing is."""
+    """Since when a part of the order is missing; 0: nothing is, or the thread was lost for another reason."""
     pending: tuple[Pending, ...]
     answered: tuple[Answered, ...]
 

@@ -116,6 +116,11 @@ class Session:
         return self.recovery.returning is not None
 
     @property
+    def is_without_order(self) -> bool:
+        """Whether this member has lost the thread for no other reason than that a part of the order is nowhere."""
+        return self.is_returning and self.recovery.behind_since > 0
+
+    @property
     def is_waiting(self) -> bool:
         """Whether there is a Commit that this member cannot follow, and that others may yet call void."""
         return self.group is not None and self.standing.unsettled is not None and self.left is None

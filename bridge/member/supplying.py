@@ -24,7 +24,7 @@ __all__ = ["next_due", "somebody_answered", "supply", "take_request"]
 def take_request(step: Step, request: Request, at: int) -> None:
     """Keep a request that this member may be able to answer. `at` is when the room had it."""
     session = step.session
-    if session.memory.log is not None and session.is_active:
+    if session.memory.log is not None and _keeps(session):
         turn = min(rank(session, request.nonce), MAX_TURNS)
         _supply(step, session.supplying.asked(request, turn=turn, at=at, now=step.now))
 
@@ -40,13 +40,17 @@ def supply(step: Step) -> None:
     """Answer what is due."""
     left, due = step.session.supplying.due(step.now)
     _supply(step, left)
-    if step.session.is_active:
+    if _keeps(step.session):
         step.supplied += due
 
 
 def next_due(session: Session) -> int | None:
     """Return when there is something to do, `None` for never."""
     return session.supplying.next_due
+
+
+def _keeps(session: Session) -> bool:
+    return session.is_active or session.is_without_order
 
 
 def _supply(step: Step, supplying: Supplying) -> None:

@@ -230,6 +230,34 @@ def test_what_nobody_has_leads_to_the_way_back(table: StoredTable, monkeypatch: 
     assert len(table.epochs()) == 1
 
 
+def test_what_all_members_miss_stops_nobody_for_good(table: StoredTable) -> None:
+    """The order names what nobody has read: none could help the others back."""
+    group = session(table, "alice").group
+    assert group is not None
+    junk = envelope(EnvelopeKind.HANDSHAKE, group.group_id, b"taken back by who posted it")
+    table.do("carol", Say("Before."))
+    table.seal(junk)
+    table.run()
+    wait(table, 200_000)
+    assert [session(table, name).is_returning for name in table.seats] == [True] * 3
+    table.do("alice", Say("Can you hear me?"))
+    update(table, "bob")
+    wait(table, 600_000)
+    last_asked = wanted(table)[-12:]
+    assert any(isinstance(one, EnvelopesWanted) for one in last_asked)
+    known = session(table, "alice").memory.log
+    assert known is not None
+    answer = Answer(bytes(16), known.newest, (junk.encode(),), 1)  # the sequencer's, who comes back
+    table.post(MATRIX, STRANGER, envelope(EnvelopeKind.ANSWER, group.group_id, answer))
+    table.run()
+    wait(table, 20_000)
+    assert [session(table, name).is_active for name in table.seats] == [True] * 3
+    assert len(table.epochs()) == 1
+    assert not any(session(table, name).recovery.returned for name in table.seats)
+    assert texts(table, "carol") == ["Can you hear me?"]
+    assert texts(table, "bob") == ["Before.", "Can you hear me?"]
+
+
 def test_requests_are_answered_within_limits(table: StoredTable) -> None:
     group = session(table, "alice").group
     assert group is not None
