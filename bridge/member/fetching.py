@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from bridge.conversation import Alarm
 from bridge.member import ordering
 from bridge.member.missing import Fetching
 from bridge.member.spreading import fraction
@@ -50,6 +51,8 @@ _MAX_FOR_A_NAME: Final = 4
 _DEAF: Final = 600_000
 """Milliseconds for which no more names are listened to, where nobody had what was named."""
 _MAX_FOR_THE_NEWEST: Final = 3
+_SAY_AGAIN: Final = 3_600_000
+"""Milliseconds until people are told again what nobody but they can mend."""
 _NEWEST_AGAIN: Final = 24 * 3_600_000
 """Milliseconds until a member that knows the newest seal makes sure that it still does."""
 
@@ -57,6 +60,9 @@ _NEWEST_AGAIN: Final = 24 * 3_600_000
 def go_on(step: Step) -> None:
     """Ask for what is missing, where it is time."""
     session, fetching = step.session, step.session.fetching
+    if session.memory.log is None:
+        _say_what_the_room_has_lost(step)
+        return
     wanted = _missing(session)
     if wanted is None:
         if fetching.stands_at is not None:
@@ -79,6 +85,8 @@ def go_on(step: Step) -> None:
 def next_due(session: Session) -> int | None:
     """Return when there is something to do, `None` for never."""
     fetching = session.fetching
+    if session.memory.log is None:
+        return fetching.due if fetching.stands_at is not None else None
     if _missing(session) is None:
         return fetching.head_due if _can_miss_something(session) else None
     return fetching.due if fetching.stands_at == _place(session) else 0
@@ -125,6 +133,25 @@ def take_answer(step: Step, answer: Answer) -> None:
     known, fetching = step.session.memory.log, step.session.fetching
     if known is not None and fetching.head_due is not None and answer.head.seq >= known.newest.seq:
         _fetch(step, head_due=step.now + _NEWEST_AGAIN, head_tries=0)
+
+
+def _say_what_the_room_has_lost(step: Step) -> None:
+    """Tell people of messages of an epoch to come, where the room is the order: it had the Commit before them.
+
+    Nobody can be asked for it, and anybody can make up such a message: a person decides.
+    """
+    session, fetching = step.session, step.session.fetching
+    is_early = session.is_active and any(item.kind == EnvelopeKind.APPLICATION for item in session.held.values())
+    if not is_early:
+        if fetching.stands_at is not None:
+            _fetch(step, stands_at=None)
+    elif fetching.stands_at is None or fetching.due > step.now + _SAY_AGAIN:
+        _fetch(step, stands_at=(0, 0), due=step.now + _PAUSES[2])
+    elif step.now >= fetching.due:
+        _fetch(step, due=step.now + _SAY_AGAIN)
+        what = "There are messages of an epoch that this program does not know"
+        next_step = "If the others cannot read you: take the group anew, /resync"
+        step.tell(Alarm(f"{what}: the room may have lost a change to the group.", next_step))
 
 
 def _take(step: Step, data: bytes) -> None:

@@ -382,3 +382,23 @@ def in_mode_room() -> Table:
         table.ask(name)
         table.pass_time(10_000)
     return table
+
+
+def test_in_mode_room_people_are_told_that_a_commit_may_be_lost_and_can_mend_it() -> None:
+    table = in_mode_room()
+    carol = table.seats["carol"]
+    carol.deaf = True
+    update(table, "alice")
+    carol.missed.clear()
+    carol.deaf = False
+    table.do("bob", Say("Tea?"))
+    table.pass_time(1_000)
+    assert not alarms(table, "carol")
+    for _ in range(10):
+        table.pass_time(10_000)
+    assert ["an epoch that this program does not know" in alarm for alarm in alarms(table, "carol")] == [True]
+    table.do("carol", Resync())
+    bring_back(table)
+    everybody_talks(table, "alice", "bob", "carol")
+    table.pass_time(2 * 3_600_000)
+    assert len(alarms(table, "carol")) == 1
