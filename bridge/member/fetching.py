@@ -51,8 +51,8 @@ _MAX_FOR_A_NAME: Final = 4
 _DEAF: Final = 600_000
 """Milliseconds for which no more names are listened to, where nobody had what was named."""
 _MAX_FOR_THE_NEWEST: Final = 3
-_SAY_AGAIN: Final = 3_600_000
-"""Milliseconds until people are told again what nobody but they can mend."""
+_SAY_AFTER, _SAY_AGAIN = 180_000, 3_600_000
+"""Milliseconds until people are told, and told again, what nobody but they can mend. A verdict may take a minute."""
 _NEWEST_AGAIN: Final = 24 * 3_600_000
 """Milliseconds until a member that knows the newest seal makes sure that it still does."""
 
@@ -125,11 +125,11 @@ def take_answer(step: Step, answer: Answer) -> None:
     """Take in what an answer holds of what is missing here, whoever has asked for it."""
     if not step.session.is_following and not step.session.is_without_order:
         return
-    for data in answer.envelopes:
-        try:
+    try:
+        for data in answer.envelopes:
             _take(step, data)
-        except ProtocolError as error:
-            log.info("refused", reason=error.what)
+    except ProtocolError as error:  # and with it the rest: nobody honest has put that in
+        log.info("refused", reason=error.what)
     known, fetching = step.session.memory.log, step.session.fetching
     if known is not None and fetching.head_due is not None and answer.head.seq >= known.newest.seq:
         _fetch(step, head_due=step.now + _NEWEST_AGAIN, head_tries=0)
@@ -146,7 +146,7 @@ def _say_what_the_room_has_lost(step: Step) -> None:
         if fetching.stands_at is not None:
             _fetch(step, stands_at=None)
     elif fetching.stands_at is None or fetching.due > step.now + _SAY_AGAIN:
-        _fetch(step, stands_at=(0, 0), due=step.now + _PAUSES[2])
+        _fetch(step, stands_at=(0, 0), due=step.now + _SAY_AFTER)
     elif step.now >= fetching.due:
         _fetch(step, due=step.now + _SAY_AGAIN)
         what = "There are messages of an epoch that this program does not know"

@@ -21,8 +21,6 @@ __all__ = ["PRUNE_EVERY", "find_answer", "prune"]
 _MAX_ANSWER: Final = 256 << 10
 """Bytes of an answer, about: who misses more asks again."""
 _MAX_SEALS: Final = 64
-
-
 _KEEP: Final = 30 * 24 * 3_600_000
 _MAX_KEPT: Final = 256 << 20
 """Bytes of envelopes, at the most: anybody can post junk, and it gets its place in the order."""
@@ -52,7 +50,7 @@ async def _found(tx: Transaction, scope: str, group_id: bytes, asked: Asked) -> 
         case LogWanted(after=after):
             return await _log_after(tx, scope, group_id, after)
         case EnvelopesWanted(identities=identities):
-            found = await _kept(tx, scope, identities, _MAX_ANSWER)
+            found = await _kept(tx, scope, identities, _MAX_ANSWER, at_least=1)
             return found, len(found) == len(set(identities))
         case HeadWanted():
             newest = await tx.log.head(scope, group_id)
@@ -79,12 +77,14 @@ async def _log_after(tx: Transaction, scope: str, group_id: bytes, after: LogPos
     return found, len(seals) < _MAX_SEALS
 
 
-async def _kept(tx: Transaction, scope: str, identities: Iterable[bytes], room: int) -> list[bytes]:
-    """Return what is kept of these envelopes: one, and as many more as there is room for."""
+async def _kept(
+    tx: Transaction, scope: str, identities: Iterable[bytes], room: int, *, at_least: int = 0
+) -> list[bytes]:
+    """Return what is kept of these envelopes, as long as there is room for their bytes; so many `at_least`."""
     found: list[bytes] = []
     for identity in dict.fromkeys(identities):
         data = await tx.log.get_envelope(scope, identity)
-        if data is not None and (not found or sum(map(len, found)) + len(data) <= room):
+        if data is not None and (len(found) < at_least or sum(map(len, found)) + len(data) <= room):
             found.append(data)
     return found
 

@@ -394,7 +394,7 @@ def test_in_mode_room_people_are_told_that_a_commit_may_be_lost_and_can_mend_it(
     table.do("bob", Say("Tea?"))
     table.pass_time(1_000)
     assert not alarms(table, "carol")
-    for _ in range(10):
+    for _ in range(20):
         table.pass_time(10_000)
     assert ["an epoch that this program does not know" in alarm for alarm in alarms(table, "carol")] == [True]
     table.do("carol", Resync())

@@ -114,3 +114,18 @@ async def test_not_of_another_group_nor_without_end(world: World, tmp_path: Path
     await world.settle()
     await wait(world, 14_000)
     assert 1 <= len(answers(room)) <= 20
+
+
+async def test_an_answer_is_never_larger_than_an_envelope_may_be(world: World, tmp_path: Path) -> None:
+    room = await sealing(world, tmp_path, 1, RoomRules(envelope_bytes=MAX_ENVELOPE))
+    for number in range(2):
+        room.post_envelope(EVE, message(COMMIT, bytes([number]) * (MAX_SEALED - 1024)), transaction=f"large {number}")
+        await world.settle()
+    names = [entry.identity for content in seals(room)[1:] for entry in content.entries]
+    await ask(world, room, LogWanted(seals(room)[0].position))
+    await ask(world, room, EnvelopesWanted(tuple(names)), nonce=1)
+    await wait(world, 14_000)
+    of_log, of_envelopes = answers(room)
+    assert numbers(of_log) == [2, 3]
+    assert [identity_of(data) for data in of_envelopes.envelopes] == names[:1]
+    assert (of_envelopes.is_all, max(map(len, posted(room, EnvelopeKind.ANSWER))) <= MAX_ENVELOPE) == (0, True)
