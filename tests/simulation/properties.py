@@ -117,7 +117,8 @@ def _check_roster(world: World, sessions: dict[str, Session]) -> None:
         is_in = world.members[name] in inside
         if name in world.left and is_in and _was_out(world, session.account):
             world.watch.violated("everybody is in", f"{name} is in the group again, and nobody wanted it")
-        if name not in world.left | world.uncertain and not is_in and _was_asked(world):
+        is_heard = _is_heard(world, sessions[founder], session)
+        if name not in world.left | world.uncertain and not is_in and _was_asked(world) and is_heard:
             world.watch.violated("everybody is in", f"{name} is not in the group, and should be")
 
 
@@ -134,6 +135,14 @@ def _is_out_after(world: World, account: Account, at: int) -> bool:
         for history in world.watch.entered.values()
         for when, group_id, epoch in history
     )
+
+
+def _is_heard(world: World, founder: Session, session: Session) -> bool:
+    """Whether the room has not lost somebody's wish before the founder read it: it is said again after 30 days."""
+    if all(action.what not in {What.REDACT, What.TRIM} for action in world.story.actions):
+        return True
+    seen = founder.people.get(session.identity)
+    return seen is not None and seen.reference in {bundle.reference for bundle in session.bundles}
 
 
 def _was_asked(world: World) -> bool:
