@@ -174,6 +174,7 @@ def talk(alice: Shell, carol: Shell, lines: list[str]) -> None:
     """Compare the number, and talk, in the words of the page."""
     verify, verify_too, confirm, question = lines
     alice.expect("carol", "asks to be let in")
+    carol.expect("xmpp live")  # and with it, Alice's key package
     alice.type(verify)
     carol.type(verify_too)
     numbers = [digits(person.expect("Compare these digits", "/confirm")) for person in (alice, carol)]
