@@ -35,7 +35,7 @@ from bridge.protocol.asking import (
     sign_rejoin,
 )
 from bridge.protocol.bodies import Handshake, LogPosition
-from bridge.protocol.code_points import EnvelopeKind, Mode
+from bridge.protocol.code_points import EnvelopeKind
 from bridge.protocol.envelope import envelope
 from bridge.protocol.seal import SealContent, sign_seal
 from mls.tree.math import LeafIndex
@@ -336,14 +336,6 @@ def test_status_says_what_goes_on() -> None:
     assert status.held.startswith("on the way back into the group: a test wants it")
 
 
-def test_in_mode_room_the_same() -> None:
-    table = in_mode_room()
-    lose(table, "carol")
-    bring_back(table)
-    assert table.seats["carol"].session.is_active
-    everybody_talks(table, "alice", "bob", "carol")
-
-
 def test_a_person_can_have_the_group_taken_anew_whatever_the_program_has_stopped_for() -> None:
     table = three()
     with table.step(table.seats["carol"]) as step:
@@ -368,37 +360,3 @@ def test_resync_is_refused_where_there_is_nothing_to_take() -> None:
     table.do("alice", Remove("bob"))
     with pytest.raises(RequestRefusedError, match="/join"):
         table.do("bob", Resync())
-
-
-def in_mode_room() -> Table:
-    table = Table(rooms=(MATRIX,))
-    table.is_sealing = False
-    table.sit_down("alice", create=True, mode=Mode.ROOM)
-    for name in ("bob", "carol"):
-        table.sit_down(name)
-    table.hello()
-    table.pass_time(0)
-    for name in ("bob", "carol"):
-        table.ask(name)
-        table.pass_time(10_000)
-    return table
-
-
-def test_in_mode_room_people_are_told_that_a_commit_may_be_lost_and_can_mend_it() -> None:
-    table = in_mode_room()
-    carol = table.seats["carol"]
-    carol.deaf = True
-    update(table, "alice")
-    carol.missed.clear()
-    carol.deaf = False
-    table.do("bob", Say("Tea?"))
-    table.pass_time(1_000)
-    assert not alarms(table, "carol")
-    for _ in range(20):
-        table.pass_time(10_000)
-    assert ["an epoch that this program does not know" in alarm for alarm in alarms(table, "carol")] == [True]
-    table.do("carol", Resync())
-    bring_back(table)
-    everybody_talks(table, "alice", "bob", "carol")
-    table.pass_time(2 * 3_600_000)
-    assert len(alarms(table, "carol")) == 1
