@@ -151,6 +151,8 @@ class Step:
 
     def due(self) -> int | None:
         """Return when there is something to do next."""
+        if self.standing.ended:
+            return None
         times = (self._seal_due(), self.standing.supplying.next_due)
         return min((time for time in times if time is not None), default=None)
 
